@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trace of an epoch, column blocks, Merkle tree, disputes. Pure."""
