@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drops ape's build cache when any Vyper source changed: ape looks only at top files, not at modules or interfaces."""
+"""Drops ape's build cache when any Vyper source changed: ape looks only at the top files."""
 
 from hashlib import sha256
 from pathlib import Path

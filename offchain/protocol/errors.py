@@ -7,15 +7,16 @@
     +-- InvalidSubmission    the other party: what it sent breaks the protocol
     +-- ConsensusMismatch    stop and page: two parties that must agree do not
 
-Packages derive their own trees from these in their `errors.py`. A message says what failed, where, what was got,
-what was wanted, and the next step; keys never appear in it.
+Packages derive their own trees from these in their `errors.py`. A message says what failed, where,
+what was got, what was wanted, and the next step; keys never appear in it.
 """
 
 
 class EvmtensorError(Exception):
     """Base of every error that this project raises on purpose.
 
-    `next_step` is one imperative sentence for the person at the terminal; the command line prints it after the message.
+    `next_step` is one imperative sentence for the person at the terminal; the command line prints
+    it after the message.
     """
 
     def __init__(self, message: str, *, next_step: str = "") -> None:
