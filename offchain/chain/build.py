@@ -161,7 +161,7 @@ def _code_lengths(node: dict[str, Any]) -> Iterator[int]:
 
 
 def _without_paths(node: Any) -> Any:
-    """The layout with `.../site-packages/.../IERC20.vyi` cut to `IERC20`: equal on every machine."""
+    """The layout with `.../site-packages/.../IERC20.vyi` cut to `IERC20`, on every machine."""
     if isinstance(node, dict):
         return {key: _without_paths(value) for key, value in node.items()}
     if isinstance(node, str):
