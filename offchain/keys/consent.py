@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a hotkey signs so that a coldkey may register it (security B9).
+
+`Register(uint256 netuid,address hotkey,address coldkey,uint256 nonce)` in the EIP-712 domain that
+the `Neurons` contract states of itself, so that a consent is worth nothing on another chain, for
+another contract, coldkey or subnet, or a second time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from eth_abi.abi import encode
+from eth_hash.auto import keccak
+
+from offchain.keys.signer import Signer
+
+REGISTER_TYPE = "Register(uint256 netuid,address hotkey,address coldkey,uint256 nonce)"
+_REGISTER_TYPE_HASH = keccak(REGISTER_TYPE.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What the hotkey agrees to. `nonce` is the hotkey's next one in `Neurons`."""
+
+    netuid: int
+    hotkey: str
+    coldkey: str
+    nonce: int
+
+
+def registration_digest(domain_separator: bytes, registration: Registration) -> bytes:
+    """The 32 bytes that the hotkey signs; `domain_separator` is what the contract says."""
+    struct_hash = keccak(
+        _REGISTER_TYPE_HASH
+        + encode(
+            ["uint256", "address", "address", "uint256"],
+            [
+                registration.netuid,
+                registration.hotkey,
+                registration.coldkey,
+                registration.nonce,
+            ],
+        )
+    )
+    return keccak(b"\x19\x01" + domain_separator + struct_hash)
+
+
+def sign_registration(
+    hotkey: Signer, domain_separator: bytes, netuid: int, coldkey: str, nonce: int
+) -> bytes:
+    """The hotkey's consent, 65 bytes."""
+    registration = Registration(netuid, hotkey.address, coldkey, nonce)
+    return hotkey.sign_digest(registration_digest(domain_separator, registration))
