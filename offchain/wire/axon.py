@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The answering side: routes, permits, admission by priority, and a boundary around every handler."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from heapq import heappop, heappush, heapreplace
+from inspect import isawaitable, signature
+from time import monotonic
+from typing import Any, get_type_hints
+
+import msgspec
+import structlog
+
+from offchain.wire import receipts
+from offchain.wire.door import Door
+from offchain.wire.egress import Egress, Endpoint
+from offchain.wire.errors import CallError, Code, TensorError, WireConfigError
+from offchain.wire.frames import Request
+from offchain.wire.handshake import Dialer, Keys, Mode
+from offchain.wire.identity import Domain, Hotkey
+from offchain.wire.limits import Limits, Quota
+from offchain.wire.link import Link, Node
+from offchain.wire.synapse import Caller, Codec, Synapse, codec
+from offchain.wire.transport import dial, listen
+
+Forward = Callable[[Any], Any]
+Blacklist = Callable[[Any], bool | tuple[bool, str] | Awaitable[bool | tuple[bool, str]]]
+Priority = Callable[[Any], float]
+
+_SWEEP_S = 0.05
+_SEAT_CACHE_S = 1.0
+log = structlog.get_logger("evmtensor.axon")
+
+
+class Busy(CallError):
+    """Raise it in `forward` for an honest "busy"."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.BUSY, "busy")
+
+
+class _Route:
+    __slots__ = ("blacklist", "codec", "forward", "priority")
+
+    def __init__(
+        self, forward: Forward, blacklist: Blacklist | None, priority: Priority | None
+    ) -> None:
+        self.forward, self.blacklist, self.priority = forward, blacklist, priority
+        self.codec: Codec[Any] = codec(_message_of(forward))
+
+
+class _Job:
+    __slots__ = (
+        "deadline", "link", "number", "quota", "request", "route", "size", "synapse", "task",
+    )  # fmt: skip
+
+    def __init__(
+        self, link: Link, frame: Request, route: _Route, synapse: Synapse, request: bytes,
+        quota: Quota, now: float,
+    ) -> None:  # fmt: skip
+        self.link, self.number, self.size = link, frame.id, frame.size
+        self.route, self.synapse, self.request, self.quota = route, synapse, request, quota
+        self.deadline = now + frame.timeout_ms / 1_000
+        self.task: asyncio.Task[None] | None = None
+
+
+class Axon:
+    """Serves the messages that are attached to it, to callers that `has_seat` permits.
+
+    `has_seat(hotkey)`, `stake_of(hotkey)` (rao) and `chain_time()` (seconds) must answer from memory: they are called
+    on the event loop. `model_hash` names in receipts the model that answers now; a new value counts from the next
+    answer on.
+    """
+
+    def __init__(
+        self,
+        hotkey: Hotkey,
+        domain: Domain,
+        *,
+        has_seat: Callable[[str], bool],
+        stake_of: Callable[[str], int],
+        chain_time: Callable[[], int],
+        limits: Limits | None = None,
+        model_hash: bytes = receipts.NO_MODEL,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.model_hash = model_hash
+        self._tls = tls
+        self._has_seat, self._stake_of = has_seat, stake_of
+        self._node = Node(
+            hotkey, domain, chain_time, self.limits, serve=self._serve, on_closed=self._on_closed
+        )
+        self._door = Door(self._node, Mode.CALL, has_seat, stake_of)
+        self._seats: dict[str, tuple[float, bool]] = {}
+        self._routes: dict[str, _Route] = {}
+        self._http: dict[str, Callable[[], bytes]] = {"/health": lambda: b"ok"}
+        self._running: set[_Job] = set()
+        self._queue: list[tuple[float, int, _Job]] = []  # heap: lowest priority first
+        self._arrivals = 0
+        self._dialled: dict[Endpoint, Link] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._server: asyncio.Server | None = None
+        self.host, self.port = "", 0
+        self.served = self.refused = 0
+
+    def attach(
+        self,
+        forward: Forward,
+        blacklist: Blacklist | None = None,
+        priority: Priority | None = None,
+    ) -> "Axon":
+        """Serve the message that `forward` takes, by its annotation.
+
+        `forward(synapse)` returns the synapse with its answers filled in; it may be async, and should be if it takes
+        more than some microseconds. `blacklist(synapse)` refuses when true; `priority(synapse)` orders waiting
+        requests, stake by default. `synapse.dendrite` is the `Caller`.
+        """
+        route = _Route(forward, blacklist, priority)
+        if route.codec.route in self._routes:
+            raise WireConfigError(f"axon: {route.codec.route} is attached already")
+        self._routes[route.codec.route] = route
+        return self
+
+    def http(self, path: str, text: Callable[[], bytes]) -> "Axon":
+        """Answer plain GET requests of `path` (health, metrics) with what `text` returns."""
+        self._http[path] = text
+        return self
+
+    async def serve(self, host: str, port: int = 0) -> "Axon":
+        """Listen; port 0 takes a free one, `self.port` says which. WireConfigError if it is taken."""
+        self._server = await listen(
+            host, port, self._door.accept, limits=self.limits, http=self._answer_http, tls=self._tls
+        )
+        self.host, self.port = self._server.sockets[0].getsockname()[:2]
+        self._start_sweeping()
+        return self
+
+    def dial_out(self, endpoint: Endpoint, egress: Egress) -> None:
+        """Behind a firewall: keep a connection open to a caller that listens (`Dendrite.listen`), and serve on it."""
+        self._start_sweeping()
+        self._tasks.append(asyncio.create_task(self._keep_dialled(endpoint, egress)))
+
+    async def close(self) -> None:
+        """Stop listening, send what is due, close every connection."""
+        for task in self._tasks:
+            task.cancel()
+        if self._server is not None:
+            self._server.close()
+        for link in [*self._door.all_links(), *self._dialled.values()]:
+            link.finish()
+        for job in list(self._running):
+            if job.task is not None:
+                job.task.cancel()
+        await asyncio.sleep(0)
+
+    # admission
+
+    def _serve(self, link: Link, frame: Request, body: memoryview, body_hash: bytes) -> None:
+        now = monotonic()
+        caller = link.peer
+        quota = self._door.quota(caller.hotkey)
+        route = self._routes.get(frame.route)
+        refusal = self._refusal(quota, route, frame, caller, now)
+        if refusal is not None or route is None:
+            self._refuse(link, frame.id, refusal or Code.NO_ROUTE)
+            return
+        try:
+            synapse = route.codec.decode_question(body)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            self._refuse(link, frame.id, Code.BAD_REQUEST)
+            return
+        synapse.dendrite = caller
+        request = receipts.request_hash(link.session.id, frame.id, frame.route, body_hash)
+        job = _Job(link, frame, route, synapse, request, quota, now)
+        quota.inflight += 1
+        quota.inflight_bytes += frame.size
+        if len(self._running) < self.limits.running:
+            self._start(job)
+        else:
+            self._enqueue(job)
+
+    def _refusal(
+        self, quota: Quota, route: _Route | None, frame: Request, caller: Caller, now: float
+    ) -> Code | None:
+        limits = self.limits
+        if not quota.bucket.take(now) or quota.inflight >= limits.inflight_per_hotkey:
+            return Code.BUSY
+        if quota.inflight_bytes + frame.size > limits.inflight_bytes_per_hotkey:
+            return Code.BUSY
+        if not self._seated(caller.hotkey, now):
+            return Code.DENIED
+        if route is None:
+            return Code.NO_ROUTE
+        return Code.TOO_LARGE if frame.size > route.codec.max_bytes else None
+
+    def _seated(self, hotkey: str, now: float) -> bool:
+        until, seated = self._seats.get(hotkey, (0.0, False))
+        if now >= until:
+            seated = self._has_seat(hotkey)
+            self._seats[hotkey] = (now + _SEAT_CACHE_S, seated)
+        return seated
+
+    def _enqueue(self, job: _Job) -> None:
+        priority = job.route.priority
+        try:
+            rank = float(job.link.peer.stake if priority is None else priority(job.synapse))
+        except Exception:
+            log.exception("priority failed", route=job.route.codec.route)
+            self._drop(job, Code.INTERNAL)
+            return
+        self._arrivals += 1
+        entry = (rank, -self._arrivals, job)  # among equals the newest goes first when full
+        if len(self._queue) < self.limits.queued:
+            heappush(self._queue, entry)
+        elif self._queue[0] < entry:
+            self._drop(heapreplace(self._queue, entry)[2], Code.BUSY)
+        else:
+            self._drop(job, Code.BUSY)
+
+    def _start_next(self) -> None:
+        # The heap serves refusals (lowest first); the best is searched, which is cheap at the queue's size.
+        while self._queue and len(self._running) < self.limits.running:
+            best = max(self._queue)
+            self._queue.remove(best)
+            self._queue.sort()
+            job = best[2]
+            if job.link.closed or monotonic() > job.deadline:
+                self._drop(job, Code.LATE)
+            else:
+                self._start(job)
+
+    # running
+
+    def _start(self, job: _Job) -> None:
+        self._running.add(job)
+        job.task = asyncio.get_running_loop().create_task(self._run(job))
+
+    async def _run(self, job: _Job) -> None:
+        try:
+            code = await self._answer(job)
+        except CallError as error:  # the handler's own honest refusal, e.g. Busy
+            code = error.code
+        except TensorError:
+            code = Code.BAD_REQUEST
+        except asyncio.CancelledError:
+            code = Code.LATE
+        except Exception:  # one request's failure must not reach another's
+            log.exception("forward failed", route=job.route.codec.route)
+            code = Code.INTERNAL
+        self._running.discard(job)
+        if code is None:
+            self.served += 1
+            self._release(job)
+        else:
+            self._drop(job, code)
+        if self._queue:
+            self._start_next()
+
+    async def _answer(self, job: _Job) -> Code | None:
+        route, synapse = job.route, job.synapse
+        if route.blacklist is not None:
+            verdict = route.blacklist(synapse)
+            if isawaitable(verdict):
+                verdict = await verdict
+            if verdict[0] if isinstance(verdict, tuple) else verdict:
+                return Code.DENIED
+        model = self.model_hash
+        result = route.forward(synapse)
+        if isawaitable(result):
+            result = await result
+        if monotonic() > job.deadline:
+            return Code.LATE
+        body = route.codec.encode_answer(result)
+        if len(body) > route.codec.max_bytes:
+            return Code.TOO_LARGE
+        job.link.answer(job.number, body, job.request, model)
+        return None
+
+    def _refuse(self, link: Link, number: int, code: Code) -> None:
+        self.refused += 1
+        link.fail(number, code)
+
+    def _drop(self, job: _Job, code: Code) -> None:
+        self._release(job)
+        self._refuse(job.link, job.number, code)
+
+    def _release(self, job: _Job) -> None:
+        job.quota.inflight -= 1
+        job.quota.inflight_bytes -= job.size
+
+    # housekeeping
+
+    def _start_sweeping(self) -> None:
+        if not self._tasks:
+            self._tasks.append(asyncio.create_task(self._sweep()))
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            now = monotonic()
+            for job in list(self._running):
+                if (now > job.deadline or job.link.closed) and job.task is not None:
+                    job.task.cancel()
+            oldest = self._node.chain_time() - self.limits.session_s - self.limits.skew_s
+            for link in self._door.all_links():
+                if link.opened_at < oldest:
+                    link.finish()
+
+    async def _keep_dialled(self, endpoint: Endpoint, egress: Egress) -> None:
+        node, pause = self._node, 0.2
+        while True:
+            link = self._dialled.get(endpoint)
+            old = node.chain_time() - self.limits.session_s
+            if link is None or link.closed or link.opened_at < old:
+                try:
+                    self._dialled[endpoint] = await self._dial(endpoint, egress)
+                    pause = 0.2
+                except (CallError, OSError, TimeoutError) as error:
+                    log.warning("dial out failed", to=endpoint.hotkey, error=str(error))
+                    pause = min(2 * pause, 30.0)
+            await asyncio.sleep(pause)
+
+    async def _dial(self, endpoint: Endpoint, egress: Egress) -> Link:
+        node = self._node
+        peer = Caller(endpoint.hotkey, self._stake_of(endpoint.hotkey))
+
+        def make_link(keys: Keys) -> Link:
+            return Link(node, peer, keys)
+
+        dialer = Dialer(node.hotkey, endpoint.hotkey, node.domain, node.chain_time(), Mode.SERVE)
+        return await dial(
+            endpoint, dialer, make_link,
+            egress=egress, limits=self.limits, chain_time=node.chain_time,
+        )  # fmt: skip
+
+    def _on_closed(self, link: Link) -> None:
+        self._door.forget(link)
+
+    def _answer_http(self, path: str) -> bytes | None:
+        text = self._http.get(path)
+        return None if text is None else text()
+
+
+def _message_of(forward: Forward) -> type[Synapse]:
+    parameters = list(signature(forward).parameters)
+    kind = get_type_hints(forward).get(parameters[0]) if parameters else None
+    if not (isinstance(kind, type) and issubclass(kind, Synapse)):
+        raise WireConfigError(
+            f"axon: {forward!r} takes {kind!r}, wanted a Synapse class as its first annotation"
+        )
+    return kind

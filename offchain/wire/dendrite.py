@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The asking side: one connection per miner, a deadline per question, and no miner that can hurt another."""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Generic, TypeVar
+
+import msgspec
+
+from offchain.wire.door import Door
+from offchain.wire.egress import Egress, Endpoint
+from offchain.wire.errors import CallError, Code, EgressError, HandshakeError, WireError
+from offchain.wire.handshake import Dialer, Keys, Mode
+from offchain.wire.identity import Domain, Hotkey
+from offchain.wire.limits import Limits
+from offchain.wire.link import Asked, Link, Node
+from offchain.wire.receipts import Batch, Evidence
+from offchain.wire.synapse import Caller, Codec, Synapse, codec
+from offchain.wire.transport import dial, listen
+
+S = TypeVar("S", bound=Synapse)
+_REST_S = 2.0  # after a failed connection its endpoint is left alone for as long
+
+
+@dataclass(slots=True)
+class Reply(Generic[S]):
+    """What came of one question; `synapse` is None exactly if `code` says why."""
+
+    endpoint: Endpoint
+    synapse: S | None
+    latency_s: float  # from posting the question to the answer's arrival; connecting is not counted
+    code: Code | None = None
+    detail: str = ""
+    asked: Asked | None = None
+
+    @property
+    def ok(self) -> bool:
+        """There is an answer that keeps to its schema."""
+        return self.synapse is not None
+
+    def evidence(self) -> Evidence | None:
+        """What shows this answer to a third party; None until the miner's receipt has come."""
+        return None if self.asked is None else self.asked.evidence()
+
+
+class Dendrite:
+    """Asks miners. `egress` decides where it may connect; `on_receipt` sees every verified receipt."""
+
+    def __init__(
+        self,
+        hotkey: Hotkey,
+        domain: Domain,
+        *,
+        chain_time: Callable[[], int],
+        egress: Egress | None = None,
+        limits: Limits | None = None,
+        on_receipt: Callable[[Batch], None] | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self._egress = egress or Egress(dials_per_ip_per_s=self.limits.dials_per_ip_per_s)
+        self._tls = tls
+        self._node = Node(
+            hotkey, domain, chain_time, self.limits,
+            on_receipt=on_receipt, on_open=self._on_open, on_closed=self._on_closed,
+        )  # fmt: skip
+        self._links: dict[Endpoint, Link] = {}
+        self._dialling: dict[Endpoint, asyncio.Task[Link]] = {}
+        self._rest: dict[Endpoint, tuple[float, CallError]] = {}
+        self._incoming: dict[str, Link] = {}  # miners that dialled out to us, by hotkey
+        self._door: Door | None = None
+        self._server: asyncio.Server | None = None
+        self.host, self.port = "", 0
+
+    async def call(self, endpoint: Endpoint, synapse: S, timeout_s: float) -> Reply[S]:
+        """Ask one miner; CallError if there is no good answer by the deadline."""
+        messages: Codec[S] = codec(type(synapse))
+        body = messages.encode_question(synapse)
+        if len(body) > messages.max_bytes:
+            raise CallError(
+                Code.TOO_LARGE,
+                f"{messages.route}: {len(body)} bytes, wanted at most {messages.max_bytes}",
+            )
+        started = perf_counter()
+        link = self._incoming.get(endpoint.hotkey) or self._links.get(endpoint)
+        if link is None or link.closed or self._is_old(link):
+            link = await self._connect(endpoint, timeout_s)
+        left = timeout_s - (perf_counter() - started)
+        _, asked = link.ask(messages.route, body, left)
+        timer = asyncio.get_running_loop().call_later(left, _expire, asked, endpoint)
+        try:
+            answer = await asked.future
+        finally:
+            timer.cancel()
+        if len(answer) > messages.max_bytes:
+            raise CallError(Code.BAD_ANSWER, f"{endpoint.hotkey}: answer of {len(answer)} bytes")
+        try:
+            filled = messages.decode_answer(synapse, answer)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise CallError(Code.BAD_ANSWER, f"{endpoint.hotkey}: {error}") from error
+        return Reply(endpoint, filled, asked.arrived - asked.sent, asked=asked)
+
+    async def query(
+        self, questions: Sequence[tuple[Endpoint, S]], timeout_s: float
+    ) -> list[Reply[S]]:
+        """Ask many miners at once, each its own question. Never raises for what a miner did; order is kept."""
+        return list(
+            await asyncio.gather(
+                *[self._call_safely(endpoint, synapse, timeout_s) for endpoint, synapse in questions]
+            )
+        )
+
+    async def listen(
+        self, host: str, port: int, permitted: Callable[[str], bool]
+    ) -> "Dendrite":
+        """Let miners behind firewalls dial in (`Axon.dial_out`); `permitted(hotkey)` says who is a miner."""
+        self._door = Door(self._node, Mode.SERVE, permitted, lambda _hotkey: 0)
+        self._server = await listen(host, port, self._door.accept, limits=self.limits)
+        self.host, self.port = self._server.sockets[0].getsockname()[:2]
+        return self
+
+    def is_connected(self, hotkey: str) -> bool:
+        """There is an open connection to this hotkey, either way round."""
+        links = [*self._links.values(), *self._incoming.values()]
+        return any(link.peer.hotkey == hotkey and not link.closed for link in links)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._dialling.values():
+            task.cancel()
+        for link in [*self._links.values(), *self._incoming.values()]:
+            link.finish()
+        await asyncio.sleep(0)
+
+    async def _call_safely(self, endpoint: Endpoint, synapse: S, timeout_s: float) -> Reply[S]:
+        try:
+            return await self.call(endpoint, synapse, timeout_s)
+        except CallError as error:
+            return Reply(endpoint, None, timeout_s, error.code, str(error))
+        except Exception as error:  # the boundary: whatever this miner caused stays with this miner
+            return Reply(endpoint, None, timeout_s, Code.BAD_ANSWER, f"{endpoint.hotkey}: {error}")
+
+    async def _connect(self, endpoint: Endpoint, timeout_s: float) -> Link:
+        now = perf_counter()
+        until, error = self._rest.get(endpoint, (0.0, None))
+        if error is not None and now < until:
+            raise error
+        task = self._dialling.get(endpoint)
+        if task is None:
+            task = asyncio.create_task(self._dial(endpoint))
+            self._dialling[endpoint] = task
+            task.add_done_callback(lambda _done: self._dialling.pop(endpoint, None))
+        try:
+            # shielded: a caller with a short deadline must not end the attempt that others wait for
+            return await asyncio.wait_for(asyncio.shield(task), timeout_s)
+        except TimeoutError:
+            raise CallError(Code.LATE, f"{endpoint.hotkey}: no connection in time") from None
+
+    async def _dial(self, endpoint: Endpoint) -> Link:
+        node = self._node
+
+        def make_link(keys: Keys) -> Link:
+            return Link(node, Caller(endpoint.hotkey, 0), keys)
+
+        try:
+            dialer = Dialer(node.hotkey, endpoint.hotkey, node.domain, node.chain_time())
+            attempt = dial(
+                endpoint, dialer, make_link,
+                egress=self._egress, limits=self.limits, chain_time=node.chain_time, tls=self._tls,
+            )  # fmt: skip
+            link: Link = await asyncio.wait_for(attempt, 2 * self.limits.handshake_s)
+        except (OSError, WireError, TimeoutError) as error:
+            failure = _call_error(endpoint, error)
+            self._rest[endpoint] = (perf_counter() + _REST_S, failure)
+            raise failure from error
+        self._rest.pop(endpoint, None)
+        old = self._links.get(endpoint)
+        if old is not None:
+            asyncio.get_running_loop().call_later(self.limits.skew_s, old.finish)
+        self._links[endpoint] = link
+        return link
+
+    def _is_old(self, link: Link) -> bool:
+        return self._node.chain_time() - link.opened_at > self.limits.session_s
+
+    def _on_open(self, link: Link) -> None:
+        if self._door is not None and link in self._door.links.get(link.peer.hotkey, ()):
+            self._incoming[link.peer.hotkey] = link
+
+    def _on_closed(self, link: Link) -> None:
+        if self._door is not None:
+            self._door.forget(link)
+        if self._incoming.get(link.peer.hotkey) is link:
+            del self._incoming[link.peer.hotkey]
+        for endpoint in [e for e, known in self._links.items() if known is link]:
+            del self._links[endpoint]
+
+
+def _expire(asked: Asked, endpoint: Endpoint) -> None:
+    if not asked.future.done():
+        asked.future.set_exception(
+            CallError(Code.LATE, f"{endpoint.hotkey}: no answer before the deadline")
+        )
+
+
+def _call_error(endpoint: Endpoint, error: Exception) -> CallError:
+    if isinstance(error, CallError):
+        return error
+    code = error.code if isinstance(error, HandshakeError) else Code.UNREACHABLE
+    detail = str(error) or type(error).__name__
+    if isinstance(error, EgressError | HandshakeError):
+        return CallError(code, detail)
+    return CallError(code, f"{endpoint.hotkey} at {endpoint.host}:{endpoint.port}: {detail}")

@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One authenticated connection: questions and answers both ways, bundled, sealed, receipted.
+
+Frames that are posted in the same turn of the event loop travel in one sealed WebSocket message: at many requests in
+flight one MAC and one system call serve all of them, and a lone request waits for nobody.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+from blake3 import blake3
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
+
+from offchain.wire import receipts
+from offchain.wire.errors import CallError, Code, FrameError, ReceiptError, WireError
+from offchain.wire.frames import Answer, Failure, Frame, Receipt, Request, decode_head, encode_head
+from offchain.wire.handshake import Keys
+from offchain.wire.identity import Domain, Hotkey, recover
+from offchain.wire.limits import Limits
+from offchain.wire.receipts import Batch, Evidence
+from offchain.wire.session import Session
+from offchain.wire.synapse import Caller
+
+
+@dataclass(slots=True)
+class Node:
+    """What all links of one endpoint share."""
+
+    hotkey: Hotkey
+    domain: Domain
+    chain_time: Callable[[], int]
+    limits: Limits
+    # Takes a question: (link, frame, body, hash of the body). None: this side only asks.
+    serve: Callable[["Link", Request, memoryview, bytes], None] | None = None
+    on_receipt: Callable[["Batch"], None] | None = None
+    on_open: Callable[["Link"], None] | None = None
+    on_closed: Callable[["Link"], None] | None = None
+
+
+class Asked:
+    """One question on its way; afterwards what proves its answer."""
+
+    __slots__ = (
+        "answer", "arrived", "batch", "future", "index", "model", "request", "sent",
+    )  # fmt: skip
+
+    def __init__(self, request: bytes, future: "asyncio.Future[memoryview]", sent: float) -> None:
+        self.request, self.future, self.sent = request, future, sent
+        self.arrived = 0.0
+        self.answer = b""
+        self.model = receipts.NO_MODEL
+        self.batch: Batch | None = None
+        self.index = 0
+
+    def evidence(self) -> Evidence | None:
+        """What shows the answer to a third party; None until the receipt has come."""
+        if self.batch is None:
+            return None
+        return self.batch.evidence(self.index, self.request, self.answer, self.model)
+
+
+class Link(WSListener):
+    """A session over a WebSocket. `peer` is the hotkey on the other side, proved by the handshake."""
+
+    def __init__(self, node: Node, peer: Caller, keys: Keys) -> None:
+        self.node, self.peer = node, peer
+        self.session = Session(keys)
+        self.opened_at = node.chain_time()
+        self.authentic = False  # the other side has sent a message that only it could seal
+        self.closed = False
+        self.why = ""  # the first reason for closing
+        self.jobs: dict[int, object] = {}  # questions being answered here, owned by the axon
+        self._loop = asyncio.get_running_loop()
+        self._transport: WSTransport | None = None
+        self._parts: list[bytes] = []  # a message that a proxy cut into fragments
+        self._parts_bytes = 0
+        self._frames: list[Frame] = []
+        self._bodies: list[bytes] = []
+        self._body_bytes = 0
+        self._body_hash = b""
+        self._flush_due = False
+        self._asked: dict[int, Asked] = {}
+        self._unreceipted: dict[int, Asked] = {}
+        self._next_ask = self._next_heard = 0
+        self._model = receipts.NO_MODEL
+        self._leaves: list[bytes] = []
+        self._leaf_ids: list[int] = []
+        self._receipt_timer: asyncio.TimerHandle | None = None
+        self._handshake_timer: asyncio.TimerHandle | None = None
+
+    # life of the connection
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._transport = transport
+        self._handshake_timer = self._loop.call_later(
+            self.node.limits.handshake_s, self._expire_handshake
+        )
+        self._flush()  # an empty message: proves that we hold the session key
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self.close("connection lost")
+
+    def finish(self) -> None:
+        """End the connection in order: what is due, receipts included, is sent first."""
+        self._send_receipt()
+        if self._frames and not self.closed:
+            self._flush()
+        self.close("closed here")
+
+    def close(self, why: str) -> None:
+        """End the connection now; every open question fails with CLOSED."""
+        if self.closed:
+            return
+        self.closed, self.why = True, why
+        for timer in (self._handshake_timer, self._receipt_timer):
+            if timer is not None:
+                timer.cancel()
+        for asked in self._asked.values():
+            if not asked.future.done():
+                asked.future.set_exception(
+                    CallError(Code.CLOSED, f"{self.peer.hotkey}: {why} before the answer")
+                )
+        self._asked.clear()
+        self._unreceipted.clear()
+        if self._transport is not None and not self._transport.is_disconnected:
+            self._transport.disconnect()
+        if self.node.on_closed is not None:
+            self.node.on_closed(self)
+
+    def _expire_handshake(self) -> None:
+        if not self.authentic:
+            self.close("no authentic message in time")
+
+    # receiving
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        if kind == WSMsgType.BINARY and frame.fin and not self._parts:
+            self._receive(frame.get_payload_as_bytes())
+        elif kind == WSMsgType.CLOSE:
+            transport.send_close(WSCloseCode.OK)
+            self.close("closed by the other side")
+        elif kind in (WSMsgType.BINARY, WSMsgType.CONTINUATION):
+            self._receive_part(kind, frame)
+        elif kind == WSMsgType.TEXT:
+            self.close("text frame, wanted binary")
+
+    def _receive_part(self, kind: WSMsgType, frame: WSFrame) -> None:
+        begins = kind == WSMsgType.BINARY
+        self._parts_bytes += frame.payload_size
+        if begins == bool(self._parts) or self._parts_bytes > self.node.limits.message_bytes:
+            self.close("fragments out of order or over the cap")
+            return
+        if len(self._parts) >= 4_096:
+            self.close("too many fragments")
+            return
+        self._parts.append(frame.get_payload_as_bytes())
+        if frame.fin:
+            message = b"".join(self._parts)
+            self._parts, self._parts_bytes = [], 0
+            self._receive(message)
+
+    def _receive(self, message: bytes) -> None:
+        if self.closed:
+            return
+        try:
+            head, tail, tail_hash = self.session.open(message, self.node.limits.head_bytes)
+            self._dispatch(decode_head(head), tail, tail_hash)
+        except WireError as error:  # one bad message ends this connection and concerns no other
+            self.close(str(error))
+
+    def _dispatch(self, frames: list[Frame], tail: memoryview, tail_hash: bytes) -> None:
+        if not self.authentic:
+            self.authentic = True
+            if self._handshake_timer is not None:
+                self._handshake_timer.cancel()
+            if self.node.on_open is not None:
+                self.node.on_open(self)
+        now = perf_counter()
+        offset, whole = 0, len(tail)
+        for frame in frames:
+            kind = type(frame)
+            if kind is Request or kind is Answer:
+                end = offset + frame.size
+                if end > whole:
+                    raise FrameError(f"message: body ends at {end} of {whole} bytes")
+                body = tail[offset:end]
+                body_hash = tail_hash if frame.size == whole else blake3(body).digest()
+                offset = end
+                if kind is Answer:
+                    self._on_answer(frame, body, body_hash, now)
+                else:
+                    self._on_request(frame, body, body_hash)
+            elif kind is Failure:
+                self._on_failure(frame)
+            else:
+                self._on_receipt(frame)
+        if offset != whole:
+            raise FrameError(f"message: {whole - offset} bytes that belong to no frame")
+
+    def _on_request(self, frame: Request, body: memoryview, body_hash: bytes) -> None:
+        if frame.id < self._next_heard:
+            raise FrameError(f"request {frame.id}: wanted at least {self._next_heard}")
+        self._next_heard = frame.id + 1
+        if self.node.serve is None:
+            raise FrameError("request: this side only asks")
+        self.node.serve(self, frame, body, body_hash)
+
+    # asking
+
+    def ask(self, route: str, body: bytes, timeout_s: float) -> tuple[int, Asked]:
+        """Post a question; the returned object's future gets the answer's body, or CallError."""
+        if self.closed:
+            raise CallError(Code.CLOSED, f"{self.peer.hotkey}: {self.why}")
+        number = self._next_ask
+        self._next_ask = number + 1
+        if len(self._asked) + len(self._unreceipted) >= self.node.limits.unreceipted:
+            self.close("too many answers or receipts are missing")
+            raise CallError(Code.CLOSED, f"{self.peer.hotkey}: {self.why}")
+        body_hash = blake3(body).digest()
+        asked = Asked(
+            receipts.request_hash(self.session.id, number, route, body_hash),
+            self._loop.create_future(),
+            perf_counter(),
+        )
+        self._asked[number] = asked
+        self._post(Request(number, route, int(timeout_s * 1_000), len(body)), body, body_hash)
+        return number, asked
+
+    def _on_answer(self, frame: Answer, body: memoryview, body_hash: bytes, now: float) -> None:
+        asked = self._asked.pop(frame.id, None)
+        if asked is None:
+            raise FrameError(f"answer {frame.id}: never asked, or answered already")
+        asked.answer, asked.arrived = body_hash, now
+        self._unreceipted[frame.id] = asked
+        if not asked.future.done():
+            asked.future.set_result(body)
+
+    def _on_failure(self, frame: Failure) -> None:
+        asked = self._asked.pop(frame.id, None)
+        if asked is None:
+            raise FrameError(f"failure {frame.id}: never asked, or answered already")
+        if not asked.future.done():
+            asked.future.set_exception(
+                CallError(frame.code, f"{self.peer.hotkey} answers {frame.code.name}")
+            )
+
+    def _on_receipt(self, frame: Receipt) -> None:
+        batch = [self._unreceipted.pop(number, None) for number in frame.ids]
+        if None in batch:
+            raise ReceiptError("receipt: covers an answer that was never given")
+        leaves = [receipts.leaf(a.request, a.answer, frame.model) for a in batch if a]
+        if receipts.merkle_root(leaves) != frame.root:
+            raise ReceiptError("receipt: its root is not that of the answers given")
+        node = self.node
+        caller = node.hotkey.address
+        signed = receipts.digest(
+            node.domain, caller, self.session.id, frame.root, len(leaves), frame.time
+        )
+        if recover(signed, frame.signature) != self.peer.hotkey:
+            raise ReceiptError(f"receipt: not signed by {self.peer.hotkey}")
+        proof = Batch(
+            node.domain, self.peer.hotkey, caller, self.session.id, leaves, frame.time,
+            frame.signature,
+        )  # fmt: skip
+        for index, asked in enumerate(batch):
+            asked.batch, asked.index, asked.model = proof, index, frame.model
+        if node.on_receipt is not None:
+            node.on_receipt(proof)
+
+    # answering
+
+    def answer(
+        self, number: int, body: bytes, request: bytes, model: bytes = receipts.NO_MODEL
+    ) -> None:
+        """Post an answer and note it for the next receipt. `model` is the hash of the model that made it."""
+        if self.closed:
+            return
+        if model != self._model:
+            if self._leaves:
+                self._send_receipt()
+            self._model = model
+        body_hash = blake3(body).digest()
+        self._post(Answer(number, len(body)), body, body_hash)
+        self._leaves.append(receipts.leaf(request, body_hash, model))
+        self._leaf_ids.append(number)
+        if len(self._leaves) >= self.node.limits.receipt_every:
+            self._send_receipt()
+        elif self._receipt_timer is None:
+            self._receipt_timer = self._loop.call_later(
+                self.node.limits.receipt_ms / 1_000, self._send_receipt
+            )
+
+    def fail(self, number: int, code: Code) -> None:
+        """Post a refusal."""
+        if not self.closed:
+            self._post(Failure(number, code))
+
+    def _send_receipt(self) -> None:
+        if self._receipt_timer is not None:
+            self._receipt_timer.cancel()
+            self._receipt_timer = None
+        if self.closed or not self._leaves:
+            return
+        node = self.node
+        time = node.chain_time()
+        root, signature = receipts.sign_root(
+            node.hotkey, node.domain, self.peer.hotkey, self.session.id, self._leaves, time
+        )
+        self._post(Receipt(self._leaf_ids, self._model, root, time, signature))
+        self._leaves, self._leaf_ids = [], []
+
+    # sending
+
+    def _post(self, frame: Frame, body: bytes = b"", body_hash: bytes = b"") -> None:
+        size = self._body_bytes + len(body)
+        if self._frames and size > self.node.limits.bundle_bytes:
+            self._flush()
+            size = len(body)
+        self._frames.append(frame)
+        if body:
+            self._bodies.append(body)
+            self._body_bytes = size
+            self._body_hash = body_hash
+        if len(self._frames) >= 256:
+            self._flush()
+        elif not self._flush_due:
+            self._flush_due = True
+            self._loop.call_soon(self._flush_turn)
+
+    def _flush_turn(self) -> None:
+        self._flush_due = False
+        if self._frames:
+            self._flush()
+
+    def _flush(self) -> None:
+        transport = self._transport
+        if self.closed or transport is None:
+            return
+        frames, bodies = self._frames, self._bodies
+        if len(bodies) == 1:
+            tail_hash = self._body_hash
+        else:
+            tail_hash = blake3(b"".join(bodies)).digest()
+        self._frames, self._bodies, self._body_bytes = [], [], 0
+        message = self.session.seal(encode_head(frames), bodies, tail_hash)
+        transport.send(WSMsgType.BINARY, message)
+        waiting = transport.underlying_transport.get_write_buffer_size()
+        if waiting > self.node.limits.send_buffer_bytes:
+            # It does not read what it asked for: keeping it would keep our memory.
+            transport.underlying_transport.abort()
+            self.close("does not read its answers")

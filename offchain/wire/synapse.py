@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages: one class holds what is asked and what is answered, as Bittensor's users know it.
+
+    class Classify(Synapse):
+        ANSWERS: ClassVar = ("probabilities",)
+        images: Tensor
+        probabilities: Tensor | None = None
+
+Only the fields named in ANSWERS travel back. The class name is the route.
+"""
+
+from functools import cache
+from typing import Any, ClassVar, Generic, TypeVar, get_type_hints
+
+import msgspec
+
+from offchain.wire.errors import WireConfigError
+
+MAX_ROUTE_CHARS = 64
+
+
+class Caller(msgspec.Struct, frozen=True, gc=False):
+    """Who asked, as proved by the handshake."""
+
+    hotkey: str
+    stake: int  # rao, as the chain said when the connection was accepted
+
+
+class Synapse(
+    msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, dict=True
+):
+    """Base of every message. On the miner's side `self.dendrite` is the `Caller`."""
+
+    ANSWERS: ClassVar[tuple[str, ...]] = ()
+    MAX_BYTES: ClassVar[int] = 4 * 2**20  # cap on the encoded question and on the encoded answer
+
+    dendrite: ClassVar[Caller]
+
+
+S = TypeVar("S", bound=Synapse)
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+class Codec(Generic[S]):
+    """Encoders and decoders of one message class, built once."""
+
+    def __init__(self, kind: type[S]) -> None:
+        names = set(kind.__struct_fields__)
+        if not kind.ANSWERS or not names.issuperset(kind.ANSWERS):
+            raise WireConfigError(
+                f"{kind.__name__}: ANSWERS is {kind.ANSWERS}, wanted names among its fields {sorted(names)}"
+            )
+        if len(kind.__name__) > MAX_ROUTE_CHARS:
+            raise WireConfigError(f"{kind.__name__}: route longer than {MAX_ROUTE_CHARS} characters")
+        hints = get_type_hints(kind, include_extras=True)
+        self.kind = kind
+        self.route = kind.__name__
+        self.max_bytes = kind.MAX_BYTES
+        self._answer = msgspec.defstruct(
+            kind.__name__ + "Answer",
+            [(name, hints[name], None) for name in kind.ANSWERS],
+            omit_defaults=True,
+            forbid_unknown_fields=True,
+        )
+        self._question_decoder = msgspec.msgpack.Decoder(kind)
+        self._answer_decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(self._answer)
+
+    def encode_question(self, synapse: S) -> bytes:
+        """The question with its default fields left out."""
+        return _ENCODER.encode(synapse)
+
+    def decode_question(self, body: memoryview) -> S:
+        """msgspec.ValidationError or DecodeError for anything that breaks the schema."""
+        return self._question_decoder.decode(body)
+
+    def encode_answer(self, synapse: S) -> bytes:
+        """Only the ANSWERS fields of what `forward` returned."""
+        return _ENCODER.encode(self._answer(*[getattr(synapse, n) for n in self.kind.ANSWERS]))
+
+    def decode_answer(self, question: S, body: memoryview) -> S:
+        """A copy of the question with its ANSWERS fields filled in."""
+        answer = self._answer_decoder.decode(body)
+        return msgspec.structs.replace(
+            question, **{name: getattr(answer, name) for name in self.kind.ANSWERS}
+        )
+
+
+@cache
+def codec(kind: type[S]) -> Codec[S]:
+    """The codec of a message class."""
+    return Codec(kind)
