@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of things: netuid, uid, epoch, tick, rao, and the registration id that ties a neuron to them.
+
+A registration id is `netuid << 64 | uid << 48 | generation` (protocol.md, "Who counts"): it names one
+neuron for ever, while a uid changes hands. Generation 0 means that a uid was never taken, so no
+registration id is 0 in its lowest 48 bits and 0 can stand for "nobody".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NewType
+
+from offchain.protocol.errors import InvalidSubmission
+
+NetUid = NewType("NetUid", int)
+Uid = NewType("Uid", int)
+Epoch = NewType("Epoch", int)
+Tick = NewType("Tick", int)
+Rao = NewType("Rao", int)
+RegistrationId = NewType("RegistrationId", int)
+
+RAO_PER_TAO = 10**9
+
+NETUID_BITS = 16
+UID_BITS = 16
+GENERATION_BITS = 48
+
+# Stands for "there is none" where the contracts return a number.
+NONE = 2**256 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The parts of a registration id; generation counts the neurons that a uid has had, from 1."""
+
+    netuid: NetUid
+    uid: Uid
+    generation: int
+
+
+def pack_registration_id(netuid: int, uid: int, generation: int) -> RegistrationId:
+    """`netuid << 64 | uid << 48 | generation`.
+
+    Raises `InvalidSubmission` when a part does not fit its field or the generation is 0.
+    """
+    _check_field("netuid", netuid, 0, NETUID_BITS)
+    _check_field("uid", uid, 0, UID_BITS)
+    _check_field("generation", generation, 1, GENERATION_BITS)
+    return RegistrationId(netuid << 64 | uid << GENERATION_BITS | generation)
+
+
+def unpack_registration_id(registration_id: int) -> Registration:
+    """The parts of a registration id.
+
+    Raises `InvalidSubmission` when it has more than 80 bits or generation 0.
+    """
+    if registration_id < 0:
+        raise InvalidSubmission(f"registration id {registration_id}: negative")
+    netuid = registration_id >> 64
+    generation = registration_id & ((1 << GENERATION_BITS) - 1)
+    uid = registration_id >> GENERATION_BITS & ((1 << UID_BITS) - 1)
+    _check_field("netuid", netuid, 0, NETUID_BITS)
+    _check_field("generation", generation, 1, GENERATION_BITS)
+    return Registration(NetUid(netuid), Uid(uid), generation)
+
+
+def _check_field(name: str, number: int, least: int, bits: int) -> None:
+    if not least <= number < 1 << bits:
+        raise InvalidSubmission(
+            f"registration id: {name} is {number}, wanted {least} to {(1 << bits) - 1}"
+        )
