@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Rewards
+@license AGPL-3.0-only
+@notice Holds the pay of final epochs; anybody may claim it for anybody, at any time, from any final root.
+@custom:invariant paid_rao[netuid] <= received_rao[netuid], for every subnet.
+    A root is never zero and never overwritten. What a registration id has been paid never falls.
+@custom:trust Settlement adds roots; whatever a root says, a subnet's claims take no more than was sent for it.
+@custom:kill Nothing can be stopped: nobody can pause the claims of final roots.
+"""
+
+from ethereum.ercs import IERC20
+
+from contracts.interfaces import INeurons
+from contracts.interfaces import IRewards
+from contracts.interfaces import IStaking
+from contracts.modules import constants as c
+from contracts.modules import domains
+from contracts.modules import merkle
+
+implements: IRewards
+
+MAX_CLAIMS: constant(uint256) = 32
+U128_MAX: constant(uint256) = 2**128 - 1
+
+TAO: immutable(IERC20)
+STAKING: immutable(IStaking)
+NEURONS: immutable(INeurons)
+SETTLEMENT: immutable(address)
+
+# netuid -> received_rao << 128 | paid_rao; one slot, as a claim needs both
+_caps: HashMap[uint256, uint256]
+# netuid -> epoch -> root
+_roots: HashMap[uint256, HashMap[uint256, bytes32]]
+# netuid -> epoch -> depth of that root; a netuid that is used again may have another one
+_depths: HashMap[uint256, HashMap[uint256, uint256]]
+# registration id -> server_rao << 128 | validator_rao already paid
+_claimed: HashMap[uint256, uint256]
+
+
+@deploy
+def __init__(tao: IERC20, staking: IStaking, neurons: INeurons, settlement: address):
+    """
+    @param tao The token that pays.
+    @param staking Pools that validators' pay goes to, and owners of hotkeys.
+    @param neurons Who holds a registration id.
+    @param settlement The one that adds roots.
+    """
+    TAO = tao
+    STAKING = staking
+    NEURONS = neurons
+    SETTLEMENT = settlement
+
+
+@external
+def add_root(netuid: uint256, epoch: uint256, root: bytes32, depth: uint256, payouts_rao: uint256):
+    """
+    @notice Make an epoch's cumulative payouts claimable. Only Settlement, which has sent payouts_rao here before.
+    @param netuid Number of the subnet.
+    @param epoch The epoch that has become final.
+    @param root Merkle root over one leaf per uid.
+    @param depth log2 of the number of leaves.
+    @param payouts_rao What this epoch adds to the subnet's cap, in rao.
+    """
+    assert msg.sender == SETTLEMENT, "rewards: not settlement"
+    assert root != empty(bytes32), "rewards: root is zero"
+    assert depth <= merkle.MAX_DEPTH, "rewards: tree too deep"
+    assert self._roots[netuid][epoch] == empty(bytes32), "rewards: root exists"
+
+    self._roots[netuid][epoch] = root
+    self._depths[netuid][epoch] = depth
+    # SAFETY: all that is ever sent is below 21e15 rao < 2**55, so neither half reaches the other.
+    self._caps[netuid] += payouts_rao << 128
+
+    log IRewards.RootAdded(netuid=netuid, epoch=epoch, root=root, payouts_rao=payouts_rao)
+
+
+@external
+def claim(netuid: uint256, claim: IRewards.Claim):
+    """
+    @notice Pay what a final root grants beyond what was paid: a miner's part to the coldkey, a validator's into its pool.
+    @param netuid Number of the subnet.
+    @param claim Epoch of the root, registration id, its two cumulative amounts in rao, and the path.
+    """
+    self._pay(netuid, claim)
+
+
+@external
+def claim_many(netuid: uint256, claims: DynArray[IRewards.Claim, MAX_CLAIMS]):
+    """
+    @notice Claim for several registration ids of a subnet at once.
+    @dev An outdated claim pays nothing and leaves the others alone; a wrong proof reverts and names its uid.
+    @param netuid Number of the subnet.
+    @param claims At most 32 claims, as in `claim`.
+    """
+    for i: uint256 in range(len(claims), bound=MAX_CLAIMS):
+        self._pay(netuid, claims[i])
+
+
+@external
+@view
+def root_of(netuid: uint256, epoch: uint256) -> bytes32:
+    """
+    @notice Root of a final epoch.
+    @param netuid Number of the subnet.
+    @param epoch Number of the epoch.
+    @return The root, zero if the epoch has none.
+    """
+    return self._roots[netuid][epoch]
+
+
+@external
+@view
+def depth_of(netuid: uint256, epoch: uint256) -> uint256:
+    """
+    @notice Length that a path to a root must have.
+    @param netuid Number of the subnet.
+    @param epoch Number of the epoch.
+    @return log2 of the number of leaves.
+    """
+    return self._depths[netuid][epoch]
+
+
+@external
+@view
+def claimed_of(registration_id: uint256) -> uint256:
+    """
+    @notice What a registration id has been paid.
+    @param registration_id netuid << 64 | uid << 48 | generation.
+    @return server_rao << 128 | validator_rao.
+    """
+    return self._claimed[registration_id]
+
+
+@external
+@view
+def received_rao(netuid: uint256) -> uint256:
+    """
+    @notice All that was ever sent for a subnet's claims.
+    @param netuid Number of the subnet.
+    @return Amount in rao.
+    """
+    return self._caps[netuid] >> 128
+
+
+@external
+@view
+def paid_rao(netuid: uint256) -> uint256:
+    """
+    @notice All that a subnet's claims have taken.
+    @param netuid Number of the subnet.
+    @return Amount in rao.
+    """
+    return self._caps[netuid] & U128_MAX
+
+
+@internal
+def _pay(netuid: uint256, claim: IRewards.Claim):
+    """
+    @notice Check one claim, book it, pay it.
+    """
+    registration_id: uint256 = claim.registration_id
+    self._check_proof(netuid, claim)
+
+    claimed: uint256 = self._claimed[registration_id]
+    cap: uint256 = self._caps[netuid]
+    # INVARIANT: never more than the subnet received; what a cap holds back stays claimable.
+    available_rao: uint256 = (cap >> 128) - (cap & U128_MAX)
+    server_rao: uint256 = self._excess(claim.server_cumulative_rao, claimed >> 128)
+    server_rao = min(server_rao, available_rao)
+    validator_rao: uint256 = self._excess(claim.validator_cumulative_rao, claimed & U128_MAX)
+    validator_rao = min(validator_rao, available_rao - server_rao)
+    if server_rao + validator_rao == 0:
+        return  # outdated: a later root has paid it already
+
+    # SAFETY: both halves stay at or below what was received, < 2**55.
+    self._claimed[registration_id] = claimed + (server_rao << 128) + validator_rao
+    self._caps[netuid] = cap + server_rao + validator_rao
+
+    # Looked up now: a coldkey that has moved is paid where it is; a replaced id keeps its hotkey for ever.
+    hotkey: address = staticcall NEURONS.hotkey_of(registration_id)
+    coldkey: address = staticcall STAKING.owner_of(hotkey)
+    log IRewards.Claimed(
+        registration_id=registration_id,
+        hotkey=hotkey,
+        coldkey=coldkey,
+        server_rao=server_rao,
+        validator_rao=validator_rao,
+    )
+
+    if server_rao != 0:
+        assert extcall TAO.transfer(coldkey, server_rao, default_return_value=True)
+    if validator_rao != 0:
+        assert extcall TAO.transfer(STAKING.address, validator_rao, default_return_value=True)
+        extcall STAKING.credit(hotkey, validator_rao)
+
+
+@internal
+@pure
+def _excess(cumulative_rao: uint256, claimed_rao: uint256) -> uint256:
+    """
+    @notice What a cumulative amount grants beyond what was paid; a smaller one grants nothing.
+    """
+    return cumulative_rao - min(cumulative_rao, claimed_rao)
+
+
+@internal
+@view
+def _check_proof(netuid: uint256, claim: IRewards.Claim):
+    """
+    @notice The claim is the leaf of its uid under the root that it cites.
+    """
+    registration_id: uint256 = claim.registration_id
+    assert registration_id >> 64 == netuid, "rewards: id of another subnet"
+    root: bytes32 = self._roots[netuid][claim.epoch]
+    assert root != empty(bytes32), "rewards: no root"
+
+    uid: uint256 = (registration_id >> 48) & c.U16_MAX
+    depth: uint256 = self._depths[netuid][claim.epoch]
+    leaf: bytes32 = domains._leaf(
+        domains._leaf_prefix(self, netuid),
+        registration_id,
+        claim.server_cumulative_rao,
+        claim.validator_cumulative_rao,
+    )
+    proven: bool = (
+        len(claim.proof) == depth
+        and uid < 1 << depth
+        and merkle._root_from(leaf, uid, claim.proof) == root
+    )
+    assert proven, concat("rewards: wrong proof of uid ", uint2str(uid))
