@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make demo` and `make test` each work as the first command on a machine with Python 3.11 or 3.12.
-# Every other target needs the same set-up and does it when it is missing.
+# Every other target makes the same set-up when it is missing; PYTHON=/path/to/python picks the interpreter.
 
-PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3 python,$(if $(shell command -v $(p)),$(p))))
-SETUP := $(if $(PYTHON),$(PYTHON),python3) tools/bootstrap
-BIN := .venv/bin
-export PATH := $(CURDIR)/$(BIN):$(PATH)
+BIN := $(CURDIR)/.venv/bin
+RUN := PATH="$(BIN):$$PATH"
+SETUP := @sh tools/setup
 
 # make demo CHAIN=ganache EPOCHS=5 JSON=out.json KEEP=1
 CHAIN ?= anvil
@@ -15,39 +14,47 @@ ARGS ?=
 
 .PHONY: demo test check lint gas bench fuzz soundness localnet setup lock clean
 
-setup:
-	@$(SETUP) all --chain $(CHAIN)
+demo:
+	$(SETUP) demo --chain $(CHAIN)
+	@$(RUN) evmtensor demo $(DEMO_FLAGS)
 
-demo: setup
-	@$(BIN)/evmtensor demo $(DEMO_FLAGS)
-
-test: setup
-	@$(BIN)/python -m pytest $(ARGS)
-
-lint: setup
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q tests/repository
+test:
+	$(SETUP) test
+	@$(RUN) python -m pytest $(ARGS)
 
 check: lint test
 
-gas: setup
-	@$(BIN)/python -m pytest -m gas tests/gas $(ARGS)
+lint:
+	$(SETUP) test
+	@$(RUN) ruff check .
+	@$(RUN) mypy
+	@$(RUN) python -m pytest -q tests/repository
 
-bench: setup
-	@$(BIN)/python -m offchain.yuma.bench $(ARGS)
+gas:
+	$(SETUP) test
+	@$(RUN) python -m pytest -m gas $(ARGS)
 
-fuzz: setup
-	@$(BIN)/python -m pytest -m fuzz --hypothesis-profile=nightly $(ARGS)
+bench:
+	$(SETUP) demo
+	@$(RUN) python -m offchain.yuma.bench $(ARGS)
 
-soundness: setup
-	@$(BIN)/python -m pytest -m soundness $(ARGS)
+fuzz:
+	$(SETUP) test
+	@$(RUN) HYPOTHESIS_PROFILE=nightly python -m pytest -m fuzz $(ARGS)
 
-localnet: setup
-	@$(BIN)/evmtensor localnet --chain $(CHAIN) $(ARGS)
+soundness:
+	$(SETUP) test
+	@$(RUN) python -m pytest -m soundness $(ARGS)
+
+localnet:
+	$(SETUP) demo --chain $(CHAIN)
+	@$(RUN) evmtensor localnet --chain $(CHAIN) $(ARGS)
+
+setup:
+	$(SETUP) demo --chain $(CHAIN)
 
 lock:
-	@$(SETUP) lock
+	$(SETUP) lock
 
 clean:
 	@rm -rf .venv .build .cache .localnet build dist offchain/chain/artifacts miners/models *.egg-info

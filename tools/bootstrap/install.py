@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Python environment: `.venv` with everything that `requirements.lock` pins, and ourselves.
+
+Every package but torch is checked against the hashes of the lock. torch is pinned by version only:
+its builds (CPU, CUDA, macOS) have different hashes and requirements, and one must be chosen by the
+machine's own index settings.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+from tools.bootstrap.failure import SetupError
+from tools.bootstrap.steps import ROOT, STAMPS, VENV, Step, call, hash_of, python_here
+
+PYTHON = VENV / "bin" / "python"
+LOCK = ROOT / "requirements.lock"
+
+_PIP: list[str | Path] = [
+    PYTHON,
+    "-m",
+    "pip",
+    "--disable-pip-version-check",
+    "install",
+    "--progress-bar",
+    "off",
+]
+
+
+def environment() -> Step:
+    return Step(
+        name="environment",
+        title="Create the Python environment .venv",
+        fingerprint=python_here,
+        run=_create_environment,
+        done=PYTHON.exists,
+    )
+
+
+def _create_environment() -> None:
+    if VENV.exists():
+        # ours has stamps or is empty; another's is not touched
+        if any(VENV.iterdir()) and not STAMPS.exists() and PYTHON.exists():
+            raise SetupError(
+                f"{VENV} was not made by this set-up",
+                "move it away (`mv .venv .venv.old`) and run the same command again",
+            )
+        shutil.rmtree(VENV)
+    try:
+        call([sys.executable, "-m", "venv", VENV])
+    except SetupError as error:
+        if "ensurepip" in error.fact or "python3-venv" in error.fact or not PYTHON.exists():
+            shutil.rmtree(VENV, ignore_errors=True)
+            raise SetupError(
+                f"{sys.executable} cannot create environments ({error.fact})",
+                f"install its venv module (`apt install python3.{sys.version_info[1]}-venv`) "
+                "and run the same command again",
+            ) from error
+        raise
+    STAMPS.write_text("{}\n")  # from here on the folder is known as ours
+
+
+def packages() -> Step:
+    return Step(
+        name="packages",
+        title="Install the Python packages of requirements.lock",
+        fingerprint=lambda: hash_of("requirements.lock"),
+        run=lambda: void(call([*_PIP, "--no-deps", "--require-hashes", "-r", LOCK])),
+        done=PYTHON.exists,
+        disk_mib=1_600,
+    )
+
+
+def torch() -> Step:
+    return Step(
+        name="torch",
+        title="Install torch (the largest download)",
+        fingerprint=_torch_requirement,
+        run=lambda: void(call([*_PIP, _torch_requirement()])),
+        done=PYTHON.exists,
+        disk_mib=1_500,
+    )
+
+
+def _torch_requirement() -> str:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"]
+    return str(next(line for line in extras["train"] if line.startswith("torch==")))
+
+
+def ourselves() -> Step:
+    return Step(
+        name="evmtensor",
+        title="Install evmtensor itself",
+        fingerprint=lambda: f"{ROOT} {hash_of('pyproject.toml')}",
+        run=_install_ourselves,
+        done=(VENV / "bin" / "evmtensor").exists,
+    )
+
+
+def _install_ourselves() -> None:
+    call([*_PIP, "--no-deps", "--no-build-isolation", "-e", ROOT])
+    call([PYTHON, "-m", "pip", "--disable-pip-version-check", "check"])
+
+
+def void(_: object) -> None:
+    """A step gives nothing back."""

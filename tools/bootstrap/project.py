@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a checkout makes for itself once its packages are there."""
+
+from __future__ import annotations
+
+from tools.bootstrap.install import PYTHON
+from tools.bootstrap.steps import ROOT, Step, call, hash_of
+
+_ARTIFACTS = ROOT / "offchain" / "chain" / "artifacts"
+
+
+def contracts(evm: str) -> Step:
+    """Compiled contracts for one EVM version; the builder keeps what is fresh."""
+
+    def run() -> None:
+        call([PYTHON, "-m", "offchain.chain.build", "--evm", evm])
+
+    return Step(
+        name=f"contracts-{evm}",
+        title=f"Compile the contracts for {evm}",
+        fingerprint=lambda: hash_of("contracts/**/*.vy*", "offchain/chain/build.py"),
+        run=run,
+        done=(_ARTIFACTS / evm).is_dir,
+    )
