@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Eras and the epochs in them (protocol.md, "Epochs"). Twin of `contracts/modules/eras.vy`.
 
-Epoch e of an era lasts `[start_tick + (e - start_epoch) * tempo, ... + tempo)`. A change of tempo, reveal
-or window begins a new era at the boundary after the next; eras are only ever appended.
+Epoch e of an era lasts `[start_tick + (e - start_epoch) * tempo, ... + tempo)`. A change of tempo,
+reveal or window begins a new era at the boundary after the next; eras are only ever appended.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of things: netuid, uid, epoch, tick, rao, and the registration id that ties a neuron to them.
+"""Names of things: netuid, uid, epoch, tick, rao, and the registration id of a neuron.
 
-A registration id is `netuid << 64 | uid << 48 | generation` (protocol.md, "Who counts"): it names one
-neuron for ever, while a uid changes hands. Generation 0 means that a uid was never taken, so no
+A registration id is `netuid << 64 | uid << 48 | generation` (protocol.md, "Who counts"): it names
+one neuron for ever, while a uid changes hands. Generation 0 means that a uid was never taken, so no
 registration id is 0 in its lowest 48 bits and 0 can stand for "nobody".
 """
 
@@ -21,6 +21,8 @@ Rao = NewType("Rao", int)
 RegistrationId = NewType("RegistrationId", int)
 
 RAO_PER_TAO = 10**9
+# 1.0 in parts per million
+PPM = 1_000_000
 
 NETUID_BITS = 16
 UID_BITS = 16

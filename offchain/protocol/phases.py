@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one function for what may be done for an epoch at a tick. Twin of `contracts/modules/phases.vy`.
+"""The one function for what may be done for an epoch at a tick.
+
+Twin of `contracts/modules/phases.vy`.
 
 All intervals are half-open (protocol.md, "Epochs"):
 
     FUTURE | COMMIT             | REVEAL                 | SETTLE
            start                end = start + tempo      end + reveal
 
-An epoch can be closed while it is in SETTLE and its successor is not; from then on, an unclosed epoch
-is null. A proposal can be challenged and proven until it is final, and made final from
-`final_from(...)` on; a closed epoch without a final result can be voided from `void_from(...)` on.
+An epoch can be closed while it is in SETTLE and its successor is not; from then on, an unclosed
+epoch is null. A proposal can be challenged and proven until it is final, and made final from
+`final_from` on; a closed epoch without a final result can be voided from `void_from` on.
 """
 
 from __future__ import annotations
@@ -45,9 +47,7 @@ def phase_of(window: EpochWindow, tick: int) -> Phase:
 
 def is_closable(window: EpochWindow, successor: EpochWindow, tick: int) -> bool:
     """Whether the epoch may be closed at a tick; `successor` is the window of the next epoch."""
-    return (
-        phase_of(window, tick) is Phase.SETTLE and phase_of(successor, tick) is not Phase.SETTLE
-    )
+    return phase_of(window, tick) is Phase.SETTLE and phase_of(successor, tick) is not Phase.SETTLE
 
 
 def final_from(proposed_tick: int, window_ticks: int) -> Tick:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ticks: what Bittensor calls blocks, counted from timestamps (protocol.md, "Units and time").
 
-Twin of `contracts/modules/clock.vy`. The time of a block is an argument: nothing here looks at a clock.
+Twin of `contracts/modules/clock.vy`. The time of a block is an argument: no clock is read here.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ class TickClock:
         Raises `InvalidSubmission` for a time before genesis.
         """
         if timestamp < self.genesis_at:
-            raise InvalidSubmission(
-                f"timestamp {timestamp} is before genesis at {self.genesis_at}"
-            )
+            raise InvalidSubmission(f"timestamp {timestamp} is before genesis at {self.genesis_at}")
         return Tick((timestamp - self.genesis_at) // self.tick_seconds)
 
     def starts_at(self, tick: int) -> int:
