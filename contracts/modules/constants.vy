@@ -25,4 +25,4 @@ MAX_UIDS: constant(uint256) = 1_024
 MAX_SEATS: constant(uint256) = 64
 
 # "there is none": an index, a uid, a tick, an epoch
-NONE: constant(uint256) = max_value(uint256)
+NOT_FOUND: constant(uint256) = max_value(uint256)
