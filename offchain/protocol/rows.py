@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weight rows: dense big-endian u16, position = uid, 0 = no weight.
 
-Twin: contracts/modules/rows.vy. A row has `max_uids` columns, a power of two from 16 to 1,024, and so 2 * max_uids bytes. Every byte
-string of that length is a row.
+Twin: contracts/modules/rows.vy. A row has `max_uids` columns, a power of two from 16 to 1,024, and
+so 2 * max_uids bytes. Every byte string of that length is a row.
 """
 
 from collections.abc import Sequence
