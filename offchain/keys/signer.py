@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NoReturn, Self
+from typing import Any, Literal, NoReturn, Self
 
 from coincurve import PrivateKey
 from eth_account import Account
@@ -50,7 +50,9 @@ class Signer:
         signature = self._key.sign_recoverable(digest, hasher=None)
         return signature[:64] + bytes((signature[64] + 27,))
 
-    def to_keystore(self, password: str, kdf: str, iterations: int | None) -> dict[str, Any]:
+    def to_keystore(
+        self, password: str, kdf: Literal["pbkdf2", "scrypt"], iterations: int | None
+    ) -> dict[str, Any]:
         """This key as a keystore of version 3, encrypted with `password`."""
         return dict(Account.encrypt(self._account.key, password, kdf=kdf, iterations=iterations))
 
