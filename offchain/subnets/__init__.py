@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Incentive mechanisms: one file is one subnet."""
+"""Incentive mechanisms: one file = one subnet. `base.py` says what such a file defines."""

@@ -109,13 +109,14 @@ class Dendrite:
         """Ask many miners at once, each its own question. Never raises for what a miner did; order is kept."""
         return list(
             await asyncio.gather(
-                *[self._call_safely(endpoint, synapse, timeout_s) for endpoint, synapse in questions]
+                *[
+                    self._call_safely(endpoint, synapse, timeout_s)
+                    for endpoint, synapse in questions
+                ]
             )
         )
 
-    async def listen(
-        self, host: str, port: int, permitted: Callable[[str], bool]
-    ) -> "Dendrite":
+    async def listen(self, host: str, port: int, permitted: Callable[[str], bool]) -> "Dendrite":
         """Let miners behind firewalls dial in (`Axon.dial_out`); `permitted(hotkey)` says who is a miner."""
         self._door = Door(self._node, Mode.SERVE, permitted, lambda _hotkey: 0)
         self._server = await listen(host, port, self._door.accept, limits=self.limits)

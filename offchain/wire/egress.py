@@ -62,9 +62,7 @@ class Egress:
             inner += list(ip.teredo or ())
         # is_reserved also refuses 64:ff9b::/96, which a gateway would turn into any IPv4 address
         if any(not a.is_global or a.is_multicast or a.is_reserved for a in inner):
-            raise EgressError(
-                f"endpoint of {endpoint.hotkey}: {address} is not a public address"
-            )
+            raise EgressError(f"endpoint of {endpoint.hotkey}: {address} is not a public address")
 
     def _meter(self, address: str, endpoint: Endpoint) -> None:
         now = monotonic()

@@ -90,9 +90,7 @@ class Accept(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields
 
     def digest(self, domain: Domain, hello: bytes) -> bytes:
         """What the listener signs; `hello` is the digest that the dialer signed."""
-        return domain.digest(
-            keccak(_ACCEPT_TYPE + hello + self.key + self.nonce + word(self.time))
-        )
+        return domain.digest(keccak(_ACCEPT_TYPE + hello + self.key + self.nonce + word(self.time)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +199,7 @@ def accept(
             f"wanted {address_text(hello.dialer)}"
         )
     private = X25519PrivateKey.generate()
-    answer = Accept(
-        key=private.public_key().public_bytes_raw(), nonce=token_bytes(32), time=now
-    )
+    answer = Accept(key=private.public_key().public_bytes_raw(), nonce=token_bytes(32), time=now)
     digest = answer.digest(domain, hello_digest)
     answer = msgspec.structs.replace(answer, signature=hotkey.sign_digest(digest))
     keys = _derive(private, hello.key, digest, dialer=False)

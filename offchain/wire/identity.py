@@ -71,7 +71,9 @@ def address_bytes(address: str) -> bytes:
     try:
         return to_canonical_address(address)
     except (ValueError, TypeError) as error:
-        raise WireConfigError(f"address: got {address!r}, wanted 20 bytes in hexadecimal") from error
+        raise WireConfigError(
+            f"address: got {address!r}, wanted 20 bytes in hexadecimal"
+        ) from error
 
 
 def address_text(address: bytes) -> str:

@@ -34,7 +34,9 @@ class Limits:
     def __post_init__(self) -> None:
         for name in self.__slots__:
             if getattr(self, name) <= 0:
-                raise WireConfigError(f"limits.{name}: got {getattr(self, name)}, wanted a positive number")
+                raise WireConfigError(
+                    f"limits.{name}: got {getattr(self, name)}, wanted a positive number"
+                )
 
 
 class TokenBucket:

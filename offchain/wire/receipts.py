@@ -72,9 +72,7 @@ def digest(
 ) -> bytes:
     """What the answerer signs."""
     return domain.digest(
-        keccak(
-            _TYPE + word(address_bytes(caller)) + session + root + word(count) + word(time)
-        )
+        keccak(_TYPE + word(address_bytes(caller)) + session + root + word(count) + word(time))
     )
 
 
@@ -149,9 +147,7 @@ def check_evidence(evidence: Evidence) -> None:
     """ReceiptError unless `signer` signed exactly this answer to exactly this request with this model."""
     root = climb(leaf(evidence.request, evidence.answer, evidence.model), evidence.path)
     domain = Domain(evidence.chain_id, evidence.verifying_contract)
-    signed = digest(
-        domain, evidence.caller, evidence.session, root, evidence.count, evidence.time
-    )
+    signed = digest(domain, evidence.caller, evidence.session, root, evidence.count, evidence.time)
     try:
         signer = recover(signed, evidence.signature)
     except HandshakeError as error:
@@ -174,7 +170,5 @@ def check_equivocation(one: Evidence, other: Evidence) -> str:
 
 
 def _parents(level: list[bytes]) -> list[bytes]:
-    pairs = [
-        sha256(b"\1" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)
-    ]
+    pairs = [sha256(b"\1" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
     return pairs + level[-1:] if len(level) % 2 else pairs

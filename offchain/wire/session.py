@@ -56,5 +56,3 @@ class Session:
             raise FrameError(f"message: sequence {sequence}, wanted {self._received}")
         self._received += 1
         return view[_START : _START + head_size], tail, tail_hash
-
-

@@ -51,7 +51,9 @@ class Codec(Generic[S]):
                 f"{kind.__name__}: ANSWERS is {kind.ANSWERS}, wanted names among its fields {sorted(names)}"
             )
         if len(kind.__name__) > MAX_ROUTE_CHARS:
-            raise WireConfigError(f"{kind.__name__}: route longer than {MAX_ROUTE_CHARS} characters")
+            raise WireConfigError(
+                f"{kind.__name__}: route longer than {MAX_ROUTE_CHARS} characters"
+            )
         hints = get_type_hints(kind, include_extras=True)
         self.kind = kind
         self.route = kind.__name__

@@ -107,9 +107,7 @@ async def listen(
             body = http(path)
             if body is None:
                 return _refuse(HTTPStatus.NOT_FOUND)
-            return WSUpgradeResponseWithListener(
-                WSUpgradeResponse.create_ok_response(body), None
-            )
+            return WSUpgradeResponseWithListener(WSUpgradeResponse.create_ok_response(body), None)
         try:
             header = request.headers.get(handshake.HEADER, "")
             link, answer = accept(handshake.read_hello(header.encode("ascii", "replace")))
