@@ -17,7 +17,7 @@ def consensus(weight: Matrix, active_stake: Sequence[int], kappa: int, n: int) -
     Stake is normalised once more among the validators that have any; a validator without an entry
     supports 0.
     """
-    voters = [uid for uid in range(n) if active_stake[uid] > 0]
+    voters = [row for row, share in enumerate(active_stake) if share > 0]
     votes = normalize([active_stake[uid] for uid in voters])
     return tuple(
         weighted_median([weight[uid].get(column, 0) for uid in voters], votes, sum(votes) - kappa)
