@@ -8,12 +8,13 @@ import re
 
 
 class SetupError(Exception):
-    """What failed, and the next step as an imperative clause."""
+    """What failed, the next step as an imperative clause, and what a program said about it."""
 
-    def __init__(self, fact: str, next_step: str) -> None:
+    def __init__(self, fact: str, next_step: str, output: str = "") -> None:
         super().__init__(fact)
         self.fact = fact
         self.next_step = next_step
+        self.output = output
 
 
 DISK_FULL = ("the disk is full", "free some space and run the same command again")
@@ -34,7 +35,8 @@ _CAUSES = [
         r"NameResolution|Temporary failure in name resolution|Failed to establish a new connection"
         r"|Max retries exceeded|Read timed out|ReadTimeout|ConnectTimeout|ProxyError|SSLError"
         r"|Connection (?:broken|aborted|reset|refused)|IncompleteRead|RemoteDisconnected"
-        r"|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|network request to",
+        r"|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|network request to"
+        r"|from versions: none",
         OFFLINE,
     ),
     (
@@ -58,9 +60,10 @@ def explain(output: str) -> SetupError:
     """The likeliest cause in the output of a program that failed."""
     for pattern, (fact, next_step) in _CAUSES:
         if re.search(pattern, output):
-            return SetupError(fact, next_step)
+            return SetupError(fact, next_step, output)
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return SetupError(lines[-1] if lines else "it said nothing", "read the log and try again")
+    last = lines[-1] if lines else "it said nothing"
+    return SetupError(last, "read the log and try again", output)
 
 
 def explain_os_error(error: OSError) -> SetupError:

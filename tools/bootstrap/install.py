@@ -14,7 +14,7 @@ import tomllib
 from pathlib import Path
 
 from tools.bootstrap.failure import SetupError
-from tools.bootstrap.steps import ROOT, STAMPS, VENV, Step, call, hash_of, python_here
+from tools.bootstrap.steps import CACHE, ROOT, STAMPS, VENV, Step, call, hash_of, python_here
 
 PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / "requirements.lock"
@@ -68,10 +68,30 @@ def packages() -> Step:
         name="packages",
         title="Install the Python packages of requirements.lock",
         fingerprint=lambda: hash_of("requirements.lock"),
-        run=lambda: void(call([*_PIP, "--no-deps", "--require-hashes", "-r", LOCK])),
+        run=_install_packages,
         done=PYTHON.exists,
         disk_mib=1_600,
     )
+
+
+def _install_packages() -> None:
+    """Packages without a wheel are built with the lock's own setuptools, never a newer one."""
+    builders = CACHE / "builders.lock"
+    builders.write_text(entries_of(LOCK.read_text(), {"setuptools", "wheel"}))
+    checked = [*_PIP, "--no-deps", "--require-hashes"]
+    call([*checked, "-r", builders])
+    call([*checked, "--no-build-isolation", "-r", LOCK])
+
+
+def entries_of(lock: str, names: set[str]) -> str:
+    """The entries of some packages, with their hashes."""
+    kept, keep = [], False
+    for line in lock.splitlines():
+        if not line.startswith((" ", "#")):
+            keep = line.split("==")[0] in names
+        if keep:
+            kept.append(line)
+    return "\n".join(kept) + "\n"
 
 
 def torch() -> Step:
@@ -79,10 +99,14 @@ def torch() -> Step:
         name="torch",
         title="Install torch (the largest download)",
         fingerprint=_torch_requirement,
-        run=lambda: void(call([*_PIP, _torch_requirement()])),
+        run=_install_torch,
         done=PYTHON.exists,
         disk_mib=1_500,
     )
+
+
+def _install_torch() -> None:
+    call([*_PIP, _torch_requirement()])
 
 
 def _torch_requirement() -> str:
@@ -104,7 +128,3 @@ def ourselves() -> Step:
 def _install_ourselves() -> None:
     call([*_PIP, "--no-deps", "--no-build-isolation", "-e", ROOT])
     call([PYTHON, "-m", "pip", "--disable-pip-version-check", "check"])
-
-
-def void(_: object) -> None:
-    """A step gives nothing back."""

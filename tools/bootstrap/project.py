@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import re
+
+from tools.bootstrap.failure import SetupError
 from tools.bootstrap.install import PYTHON
 from tools.bootstrap.steps import ROOT, Step, call, hash_of
 
@@ -13,7 +16,15 @@ def contracts(evm: str) -> Step:
     """Compiled contracts for one EVM version; the builder keeps what is fresh."""
 
     def run() -> None:
-        call([PYTHON, "-m", "offchain.chain.build", "--evm", evm])
+        try:
+            call([PYTHON, "-m", "offchain.chain.build", "--evm", evm])
+        except SetupError as error:
+            refused = re.search(r"vyper refuses (\S+): (.*)", error.output)
+            if not refused:
+                raise
+            raise SetupError(
+                f"vyper refuses {refused[1]} ({refused[2]})", "correct the source and try again"
+            ) from error
 
     return Step(
         name=f"contracts-{evm}",
