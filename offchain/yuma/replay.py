@@ -176,7 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--no-liquid-alpha", action="store_true", help="leave those scenarios out")
     parser.add_argument(
-        "--implementation", choices=("specification", "fast", "both"), default="specification"
+        "--implementation", choices=("specification", "fast", "both"), default="both"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report here as well")
     options = parser.parse_args(arguments)
