@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Hyperparameters
+@license AGPL-3.0-only
+@notice The table of what can be set for a subnet: default, hard bounds, who may set it. Each value is kept
+        as (now, next, from_epoch). Twin: offchain/protocol/hyperparameters.py, tested equal.
+@custom:invariant A value as of an epoch that has begun, or is the next one, never changes.
+"""
+
+KAPPA: constant(uint256) = 1
+BONDS_PENALTY: constant(uint256) = 2
+BONDS_MOVING_AVERAGE: constant(uint256) = 3
+IMMUNITY: constant(uint256) = 4
+MIN_BURN: constant(uint256) = 5
+MAX_BURN: constant(uint256) = 6
+BURN_HALF_LIFE: constant(uint256) = 7
+BURN_INCREASE: constant(uint256) = 8
+REGISTRATION_ALLOWED: constant(uint256) = 9
+SERVING_RATE_LIMIT: constant(uint256) = 10
+
+_ROWS: constant(uint256) = 11
+# Entry 0 is no parameter. min_burn <= 1 TAO <= max_burn, so that no two changes put the floor above the cap.
+_DEFAULTS: constant(uint256[_ROWS]) = [
+    0, 32_767, 65_535, 900_000, 5_000, 500_000, 100 * 10**9, 360, 1_260_000, 1, 50
+]
+_LEAST: constant(uint256[_ROWS]) = [0, 0, 0, 1, 0, 1, 10**9, 1, 1_000_000, 0, 0]
+_MOST: constant(uint256[_ROWS]) = [
+    0, 65_535, 65_535, 999_999, 2**31, 10**9, 21 * 10**15, 36_100, 3_000_000, 1, 65_536
+]
+# kappa and registration_allowed; the subnet's owner may set the others
+_BY_TIMELOCK: constant(uint256) = 1 << KAPPA | 1 << REGISTRATION_ALLOWED
+
+# packed: now 96 | next 96 | from_epoch + 1 64; 0 = the default
+_MASK_96: constant(uint256) = 2**96 - 1
+_MASK_64: constant(uint256) = 2**64 - 1
+
+_values: HashMap[uint256, HashMap[uint256, uint256]]
+
+
+@internal
+def _preset(netuid: uint256, parameter_id: uint256, setting: uint256, first_epoch: uint256):
+    """
+    @notice Set a value before the subnet's start is called: it holds from its first epoch on.
+    """
+    self._check(parameter_id, setting)
+    self._values[netuid][parameter_id] = setting << 160 | setting << 64 | (first_epoch + 1)
+
+
+@internal
+def _change(
+    netuid: uint256, parameter_id: uint256, setting: uint256, next_epoch: uint256
+) -> uint256:
+    """
+    @notice Change a value from the epoch after next_epoch on, which is the first that has not begun.
+    @return The epoch from which it holds.
+    """
+    self._check(parameter_id, setting)
+    packed: uint256 = self._values[netuid][parameter_id]
+    current: uint256 = _DEFAULTS[parameter_id]
+    if packed != 0:
+        # the running epoch is next_epoch - 1, and it must be from_epoch + 2 or later
+        assert next_epoch + 1 >= (packed & _MASK_64) + 3, "subnets: changed too recently"
+        current = (packed >> 64) & _MASK_96
+    from_epoch: uint256 = next_epoch + 1
+
+    self._values[netuid][parameter_id] = current << 160 | setting << 64 | (from_epoch + 1)
+    return from_epoch
+
+
+@internal
+@view
+def _at(netuid: uint256, parameter_id: uint256, epoch: uint256) -> uint256:
+    """
+    @notice Value as of the start of an epoch; exact from two epochs ago to the next one.
+    """
+    packed: uint256 = self._values[netuid][parameter_id]
+    if packed == 0:
+        return _DEFAULTS[parameter_id]
+    if epoch + 1 >= packed & _MASK_64:
+        return (packed >> 64) & _MASK_96
+    return packed >> 160
+
+
+@internal
+@pure
+def _default(parameter_id: uint256) -> uint256:
+    """
+    @notice Value of a parameter that was never set.
+    """
+    return _DEFAULTS[parameter_id]
+
+
+@internal
+@pure
+def _bounds(parameter_id: uint256) -> (uint256, uint256):
+    """
+    @notice Least and most that a parameter can be; no vote can move them.
+    """
+    return _LEAST[parameter_id], _MOST[parameter_id]
+
+
+@internal
+@pure
+def _is_by_timelock(parameter_id: uint256) -> bool:
+    """
+    @notice Whether only the timelock may set it.
+    """
+    return (_BY_TIMELOCK >> parameter_id) & 1 == 1
+
+
+@internal
+@pure
+def _check_id(parameter_id: uint256):
+    """
+    @notice The parameter exists.
+    """
+    assert parameter_id > 0 and parameter_id < _ROWS, "subnets: unknown parameter"
+
+
+@internal
+@pure
+def _check(parameter_id: uint256, setting: uint256):
+    """
+    @notice The value lies inside the hard bounds.
+    """
+    assert setting >= _LEAST[parameter_id] and setting <= _MOST[parameter_id], "subnets: out of bounds"
