@@ -70,7 +70,7 @@ class Axon:
 
     `has_seat(hotkey)`, `stake_of(hotkey)` (rao) and `chain_time()` (seconds) must answer from memory: they are called
     on the event loop. `model_hash` names in receipts the model that answers now; a new value counts from the next
-    answer on.
+    answer on. A handler may instead set `synapse.model_hash` on what it returns.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class Axon:
         model_hash: bytes = receipts.NO_MODEL,
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        self.hotkey = hotkey.address
         self.limits = limits or Limits()
         self.model_hash = model_hash
         self._tls = tls
@@ -275,7 +276,8 @@ class Axon:
         body = route.codec.encode_answer(result)
         if len(body) > route.codec.max_bytes:
             return Code.TOO_LARGE
-        job.link.answer(job.number, body, job.request, model)
+        # a handler that changes models says which one answered
+        job.link.answer(job.number, body, job.request, getattr(result, "model_hash", model))
         return None
 
     def _refuse(self, link: Link, number: int, code: Code) -> None:

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model at work: one single-threaded ONNX Runtime session, and a batcher that takes what is queued and never waits.
+
+A timer in the batcher would cost its whole length for few callers and win nothing for many
+(`onnx-benchmarks.md`, section 2). One session per thread, one thread per core.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+
+from miners.checks import model_hash
+from miners.errors import ModelError
+from offchain.wire import Busy
+
+Arrays = Mapping[str, Any]
+
+_PREFERRED = ("CUDAExecutionProvider", "CPUExecutionProvider")
+
+
+def open_session(content: bytes, providers: list[str] | None = None) -> tuple[Any, str]:
+    """(session, provider in use) for a model's bytes; CUDA where this onnxruntime has it, else CPU.
+
+    The bytes must have passed `checks.check_content`. ModelError if the runtime refuses them.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    available = ort.get_available_providers()
+    wanted = providers or [name for name in _PREFERRED if name in available]
+    try:
+        session = ort.InferenceSession(content, options, providers=wanted)
+    except Exception as error:  # onnxruntime's errors have no common base
+        raise ModelError(f"model: onnxruntime refuses it: {error}") from error
+    return session, session.get_providers()[0]
+
+
+class _Model:
+    """One loaded model and the name that receipts give it."""
+
+    __slots__ = ("hash", "outputs", "provider", "session")
+
+    def __init__(self, content: bytes, providers: list[str] | None) -> None:
+        self.session, self.provider = open_session(content, providers)
+        self.hash = model_hash(content)
+        self.outputs = [value.name for value in self.session.get_outputs()]
+
+
+class _Job:
+    __slots__ = ("feed", "future", "rows")
+
+    def __init__(self, feed: Arrays, rows: int, future: "asyncio.Future[Any]") -> None:
+        self.feed, self.rows, self.future = feed, rows, future
+
+
+class Engine:
+    """Runs a model for many callers of one event loop.
+
+    `max_batch` rows run at once; beyond `max_queue` waiting rows a caller is told "busy". `swap` exchanges the model
+    between two batches: every request is answered by exactly one of them, and knows by which.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        *,
+        max_batch: int = 256,
+        max_queue: int = 8_192,
+        providers: list[str] | None = None,
+    ) -> None:
+        self._model = _Model(content, providers)
+        self._providers = providers
+        self._max_batch, self._max_queue = max_batch, max_queue
+        self._waiting: deque[_Job] = deque()
+        self._rows_waiting = 0
+        self._is_running = False
+        self._work: SimpleQueue[tuple[asyncio.AbstractEventLoop, _Model, list[_Job]] | None] = (
+            SimpleQueue()
+        )
+        self._thread: Thread | None = None
+        self.batches = self.rows = 0
+
+    @property
+    def provider(self) -> str:
+        """The execution provider in use."""
+        return self._model.provider
+
+    @property
+    def model_hash(self) -> bytes:
+        """Hash of the model that answers the next batch."""
+        return self._model.hash
+
+    async def run(self, feed: Arrays) -> tuple[dict[str, Any], bytes]:
+        """Outputs for one request's arrays (first axis: rows), and the hash of the model that made them.
+
+        Raises Busy if too much is waiting, ModelError if the model fails on this input.
+        """
+        rows = len(next(iter(feed.values())))
+        if self._rows_waiting + rows > self._max_queue:
+            raise Busy
+        loop = asyncio.get_running_loop()
+        job = _Job(feed, rows, loop.create_future())
+        self._waiting.append(job)
+        self._rows_waiting += rows
+        if not self._is_running:
+            self._next_batch(loop)
+        return await job.future
+
+    def swap(self, content: bytes) -> bytes:
+        """Load another model and use it from the next batch on; returns its hash. The old one stays on ModelError."""
+        self._model = _Model(content, self._providers)
+        return self._model.hash
+
+    def close(self) -> None:
+        """End the worker thread. Callers that still wait are told "busy"."""
+        if self._thread is not None:
+            self._work.put(None)
+            self._thread = None
+        while self._waiting:
+            job = self._waiting.popleft()
+            if not job.future.done():
+                job.future.set_exception(Busy())
+
+    def _next_batch(self, loop: asyncio.AbstractEventLoop) -> None:
+        jobs: list[_Job] = []
+        rows = 0
+        while self._waiting and (not jobs or rows + self._waiting[0].rows <= self._max_batch):
+            job = self._waiting.popleft()
+            self._rows_waiting -= job.rows
+            if not job.future.done():  # its caller has given up
+                jobs.append(job)
+                rows += job.rows
+        self._is_running = bool(jobs)
+        if not jobs:
+            return
+        self.batches += 1
+        self.rows += rows
+        if self._thread is None:
+            self._thread = Thread(target=self._work_forever, name="engine", daemon=True)
+            self._thread.start()
+        self._work.put((loop, self._model, jobs))
+
+    def _work_forever(self) -> None:
+        while (item := self._work.get()) is not None:
+            loop, model, jobs = item
+            results = _run_batch(model, jobs)
+            try:
+                loop.call_soon_threadsafe(self._finish, loop, model, jobs, results)
+            except RuntimeError:  # the loop was closed: nobody waits any more
+                return
+
+    def _finish(
+        self, loop: asyncio.AbstractEventLoop, model: _Model, jobs: list[_Job], results: list[Any]
+    ) -> None:
+        self._next_batch(loop)  # first: the worker must not idle while answers are packed
+        for job, result in zip(jobs, results, strict=True):
+            if job.future.done():
+                continue
+            if isinstance(result, Exception):
+                job.future.set_exception(result)
+            else:
+                job.future.set_result((dict(zip(model.outputs, result, strict=True)), model.hash))
+
+
+def _run_batch(model: _Model, jobs: list[_Job]) -> list[Any]:
+    """One result per job: its outputs in order, or the error that concerns it."""
+    try:
+        if len(jobs) == 1:
+            return [model.session.run(model.outputs, jobs[0].feed)]
+        feed = {name: np.concatenate([job.feed[name] for job in jobs]) for name in jobs[0].feed}
+        outputs = model.session.run(model.outputs, feed)
+    except Exception as error:  # onnxruntime's errors have no common base
+        if len(jobs) == 1:
+            return [ModelError(f"model: {error}")]
+        # One bad request must not spoil its neighbours': each runs alone.
+        return [result for job in jobs for result in _run_batch(model, [job])]
+    results, start = [], 0
+    for job in jobs:
+        results.append([array[start : start + job.rows] for array in outputs])
+        start += job.rows
+    return results

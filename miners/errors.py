@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The errors of the miner.
+
+ConfigError
++-- MinerError           a miner that cannot start as it is set up
+    +-- ModelError       a model file that is not ONNX, does not fit the subnet, or is not safe to load
+"""
+
+from offchain.protocol.errors import ConfigError
+
+
+class MinerError(ConfigError):
+    """A miner that cannot start as it is set up."""
+
+
+class ModelError(MinerError):
+    """A model file that is not ONNX, does not fit the subnet, or is not safe to load."""

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A miner: a model or a function, served to the validators of one subnet."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_type_hints
+
+import structlog
+
+from miners.chain_port import ChainPort
+from miners.checks import ModelReport, check_content, read_model, self_test
+from miners.engine import Engine
+from miners.errors import MinerError
+from offchain.protocol.errors import ChainError
+from offchain.subnets.base import load
+from offchain.wire import Axon, CallError, Code, Hotkey, Limits, Synapse, Tensor
+from offchain.wire.receipts import NO_MODEL
+
+log = structlog.get_logger("evmtensor.miner")
+
+Forward = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a miner meets the world.
+
+    host, port: where it listens; port 0 takes a free one. public_host: what the chain is told, `host` if empty.
+    max_burn_rao: register for at most this if unregistered; 0: never register. refresh_s: how often seats and
+    stake are read from the chain.
+    """
+
+    host: str = "0.0.0.0"
+    port: int = 0
+    public_host: str = ""
+    max_burn_rao: int = 0
+    refresh_s: float = 1.0
+    limits: Limits | None = None
+
+
+class Miner:
+    """Serves one model or function.
+
+        miner = Miner.from_torch(module, "vision")        # or Miner.from_onnx("model.onnx", "vision")
+        miner.run(chain, hotkey, Settings(port=8091))     # blocks until SIGTERM or Ctrl-C
+
+        miner = Miner("vision")
+        @miner.forward
+        def answer(synapse: Vision) -> Vision: ...
+
+    `chain` is a `ChainPort`. Everything that can be wrong is checked before anything is sent to the chain.
+    """
+
+    def __init__(self, subnet: str = "vision", *, model_hash: bytes = NO_MODEL) -> None:
+        """`model_hash` is what a function (an engine elsewhere, say) commits to; a model file names itself."""
+        self._claimed = model_hash
+        self.subnet: ModuleType = load(subnet)
+        self.report: ModelReport | None = None
+        self.axon: Axon | None = None
+        self._engine: Engine | None = None
+        self._forward: Forward | None = None
+        self._hotkey: Hotkey | None = None
+        self._chain: ChainPort | None = None
+        self._refresher: asyncio.Task[None] | None = None
+
+    @classmethod
+    def from_onnx(cls, path: str | Path, subnet: str = "vision") -> "Miner":
+        """A miner for a model file. ModelError unless the file is safe, fits the subnet and works."""
+        miner = cls(subnet)
+        return miner._with_content(read_model(Path(path), miner.subnet.MODEL))
+
+    @classmethod
+    def from_bytes(cls, content: bytes, subnet: str = "vision") -> "Miner":
+        """The same for a model in memory."""
+        miner = cls(subnet)
+        check_content(content, miner.subnet.MODEL)
+        return miner._with_content(content)
+
+    @classmethod
+    def from_torch(
+        cls, module: Any, subnet: str = "vision", path: str | Path = "model.onnx"
+    ) -> "Miner":
+        """Export a torch module to `path` and serve it. ModelError if it cannot be exported faithfully."""
+        from miners.export import export
+
+        miner = cls(subnet)
+        return miner._with_content(export(module, miner.subnet.MODEL, Path(path)))
+
+    def forward(self, function: Forward) -> Forward:
+        """Decorator: serve this function, `(synapse) -> synapse`, sync or async, instead of a model."""
+        if get_type_hints(function).get("synapse", self.subnet.SYNAPSE) is not self.subnet.SYNAPSE:
+            raise MinerError(
+                f"forward: takes another message than subnet {self.subnet.NAME}'s "
+                f"{self.subnet.SYNAPSE.__name__}"
+            )
+        self._forward = function
+        return function
+
+    @property
+    def model_hash(self) -> bytes:
+        """SHA-256 of the model's file, or what was given for a plain function."""
+        return self._engine.model_hash if self._engine else self._claimed
+
+    async def start(
+        self, chain: ChainPort, hotkey: Hotkey, settings: Settings | None = None
+    ) -> "Miner":
+        """Register if asked, commit the model's hash, listen, publish the endpoint: in this order.
+
+        Raises MinerError if the hotkey is not registered and may not register; ConfigError and ChainError as `chain`.
+        """
+        settings = settings or Settings()
+        self._chain, self._hotkey = chain, hotkey
+        await asyncio.to_thread(chain.refresh)
+        self.axon = Axon(
+            hotkey,
+            chain.domain(),
+            has_seat=chain.has_seat,
+            stake_of=chain.stake_of,
+            chain_time=chain.chain_time,
+            limits=settings.limits,
+            model_hash=self.model_hash,
+        )
+        self.axon.attach(self._handler())
+        await self.axon.serve(settings.host, settings.port)  # a taken port costs nothing on chain
+        try:
+            await self._ensure_registered(settings.max_burn_rao)
+            await self._commit(self.model_hash)
+            public = settings.public_host or settings.host
+            await asyncio.to_thread(chain.serve_axon, public, self.axon.port)
+        except BaseException:
+            await self.close()
+            raise
+        self._refresher = asyncio.create_task(self._refresh_forever(settings.refresh_s))
+        log.info(
+            "miner serving",
+            subnet=self.subnet.NAME,
+            hotkey=hotkey.address,
+            port=self.axon.port,
+            model=self.model_hash.hex()[:16],
+            provider=self._engine.provider if self._engine else "function",
+        )
+        return self
+
+    async def swap(self, path: str | Path) -> bytes:
+        """Exchange the model without dropping a request: check, commit the new hash, then use it. Returns the hash."""
+        if self._engine is None:
+            raise MinerError("swap: this miner serves a function, not a model")
+        content = await asyncio.to_thread(read_model, Path(path), self.subnet.MODEL)
+        report = await asyncio.to_thread(self_test, content, self.subnet.MODEL)
+        await self._commit(report.model_hash)
+        self._engine.swap(content)
+        self.report = report
+        log.info("model swapped", model=report.model_hash.hex()[:16])
+        return report.model_hash
+
+    async def close(self) -> None:
+        """Send due receipts, close every connection, end the engine."""
+        if self._refresher is not None:
+            self._refresher.cancel()
+        if self.axon is not None:
+            await self.axon.close()
+        if self._engine is not None:
+            self._engine.close()
+
+    def run(self, chain: ChainPort, hotkey: Hotkey, settings: Settings | None = None) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        asyncio.run(self._run(chain, hotkey, settings))
+
+    async def _run(self, chain: ChainPort, hotkey: Hotkey, settings: Settings | None) -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await self.start(chain, hotkey, settings)
+        await stop.wait()
+        await self.close()
+
+    def _with_content(self, content: bytes) -> "Miner":
+        self.report = self_test(content, self.subnet.MODEL)
+        self._engine = Engine(content)
+        return self
+
+    def _handler(self) -> Forward:
+        kind = self.subnet.SYNAPSE
+        if self._forward is not None:
+            return _annotated(self._forward, kind)
+        if self._engine is None:
+            raise MinerError(
+                "miner: nothing to serve", next_step="Use from_onnx, from_torch or forward."
+            )
+        return _annotated(_model_handler(self._engine, self.subnet), kind)
+
+    async def _ensure_registered(self, max_burn_rao: int) -> None:
+        chain, hotkey = self._chain, self._hotkey
+        assert chain is not None and hotkey is not None
+        if await asyncio.to_thread(chain.uid_of, hotkey.address) is not None:
+            return
+        if max_burn_rao <= 0:
+            raise MinerError(
+                f"miner: hotkey {hotkey.address} is not registered in this subnet",
+                next_step="Register it, or allow a burn with --max-burn.",
+            )
+        uid = await asyncio.to_thread(chain.register, max_burn_rao)
+        log.info("miner registered", uid=uid)
+
+    async def _commit(self, model_hash: bytes) -> None:
+        chain = self._chain
+        assert chain is not None
+        if model_hash != NO_MODEL and await asyncio.to_thread(chain.committed_model) != model_hash:
+            await asyncio.to_thread(chain.commit_model, model_hash)
+
+    async def _refresh_forever(self, pause_s: float) -> None:
+        assert self._chain is not None
+        while True:
+            await asyncio.sleep(pause_s)
+            try:
+                await asyncio.to_thread(self._chain.refresh)
+            except (
+                ChainError
+            ) as error:  # serve on with what is known: validators keep their seats for an epoch
+                log.warning("chain not reachable", error=str(error))
+
+
+def _model_handler(engine: Engine, subnet: ModuleType) -> Callable[[Synapse], Awaitable[Synapse]]:
+    """Message fields are the model's inputs and outputs by name."""
+    inputs, outputs = subnet.MODEL.inputs, tuple(subnet.MODEL.outputs)
+
+    async def forward(synapse: Synapse) -> Synapse:
+        feed = {
+            name: getattr(synapse, name).numpy(dtype=spec.dtype, shape=spec.shape)
+            for name, spec in inputs.items()
+        }
+        if len({len(array) for array in feed.values()}) != 1:
+            raise CallError(Code.BAD_REQUEST, "inputs of different lengths")
+        results, model = await engine.run(feed)
+        for name in outputs:
+            setattr(synapse, name, Tensor.of(results[name]))
+        synapse.model_hash = model  # the receipt names the model that really answered
+        return synapse
+
+    return forward
+
+
+def _annotated(function: Forward, kind: type[Synapse]) -> Forward:
+    # The axon routes by annotation; a function of a single-message subnet need not repeat it.
+    if asyncio.iscoroutinefunction(function):
+
+        async def forward(synapse):  # type: ignore[no-untyped-def]
+            return await function(synapse)
+    else:
+
+        def forward(synapse):  # type: ignore[no-untyped-def,misc]
+            return function(synapse)
+
+    forward.__annotations__ = {"synapse": kind, "return": kind}
+    return forward
