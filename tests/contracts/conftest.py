@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures of the contract tests: one deployed world, actors by role, and isolation of every test."""
+"""Fixtures of the contract tests: deployed worlds, actors by role, isolation of every test."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deploys the contracts in titanoboa's EVM: whole worlds for tests, and single contracts with a seeded bug.
+"""Deploys contracts in titanoboa's EVM: whole worlds, and single contracts with a seeded bug.
 
-`deploy_world(preset)` is the only place in the tests that knows the constructors. Contracts whose file
-does not exist are left out; their address is then an ordinary account that a test can speak for.
+`deploy_world(preset)` is the only place in the tests that knows the constructors. Contracts whose
+file does not exist are left out; their address is then an account that a test can speak for.
 """
 
 from __future__ import annotations
@@ -179,6 +179,6 @@ def _sources_with(bugs: tuple[tuple[str, str, str], ...]) -> Iterator[Path]:
         for file, right, wrong in bugs:
             path = root / "contracts" / file
             text = path.read_text()
-            assert text.count(right) == 1, f"{file} has {text.count(right)} times {right!r}, not once"
+            assert text.count(right) == 1, f"{file}: {text.count(right)} times {right!r}, not once"
             path.write_text(text.replace(right, wrong))
         yield root
