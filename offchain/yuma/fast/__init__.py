@@ -7,12 +7,25 @@ runs many independent epochs in one call.
 """
 
 from offchain.yuma.fast.arrays import EpochArrays, pack
+from offchain.yuma.fast.batch import BatchResult, EpochBatch, active_shares, run_batch
 from offchain.yuma.fast.epoch import EpochResult, run_arrays
+from offchain.yuma.fast.seats import run_seat_epoch
 from offchain.yuma.fast.unpack import unpack
 from offchain.yuma.types import EpochInput, EpochOutput, EpochParameters
 from offchain.yuma.validation import check_input, check_parameters
 
-__all__ = ["EpochArrays", "EpochResult", "pack", "run_arrays", "run_epoch"]
+__all__ = [
+    "BatchResult",
+    "EpochArrays",
+    "EpochBatch",
+    "EpochResult",
+    "active_shares",
+    "pack",
+    "run_arrays",
+    "run_batch",
+    "run_epoch",
+    "run_seat_epoch",
+]
 
 
 def run_epoch(parameters: EpochParameters, epoch: EpochInput, threads: int = 1) -> EpochOutput:

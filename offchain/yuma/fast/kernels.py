@@ -25,7 +25,7 @@ U16s: TypeAlias = NDArray[np.uint16]
 U64s: TypeAlias = NDArray[np.uint64]
 Bytes: TypeAlias = NDArray[np.uint8]
 
-BLOCK = 32
+BLOCK = 128
 """Columns worked on at once: 256 rows of them stay in the second-level cache."""
 
 ONE = 1 << 32
@@ -83,7 +83,7 @@ def normalize(values: Ints) -> Ints:
 
 
 @_jit
-def divide_all(values: Ints, divisor: int) -> Ints:
+def divide_all(values: Ints, divisor: int | np.int64) -> Ints:
     """Each entry over a divisor that is at least as large as any of them; 0 if it is 0."""
     result = np.zeros(values.size, np.int64)
     inverse = _inverse(divisor)
@@ -133,6 +133,27 @@ def shares_of_wide(high: U64s, low: U64s) -> Ints:
                 rest_low = rest_low - total_low
                 quotient |= 1
         result[i] = quotient
+    return result
+
+
+@_jit
+def divide_rows(values: Ints, divisors: Ints) -> Ints:
+    """Each row (B x K) over its own divisor (B)."""
+    result = np.zeros(values.shape, np.int64)
+    for b in range(values.shape[0]):
+        result[b, :] = divide_all(values[b], divisors[b])
+    return result
+
+
+@_jit
+def shares_of_rows(stakes: U64s) -> Ints:
+    """Active stake of each row (B x V) of rao: shares of its sum, which is below 2**64,
+    normalised once more.
+    """
+    result = np.zeros(stakes.shape, np.int64)
+    nothing = np.zeros(stakes.shape[1], np.uint64)
+    for b in range(stakes.shape[0]):
+        result[b, :] = normalize(shares_of_wide(nothing, stakes[b]))
     return result
 
 
@@ -232,7 +253,7 @@ def _consensus_block(weight: Ints, voters: Ints, votes: Ints, kappa: int, consen
     one of those; it is the vectors' median, with kappa brought into [1, all votes].
     """
     low = np.zeros(BLOCK, np.int64)
-    high = np.full(BLOCK, ONE + 1, np.int64)
+    high = np.zeros(BLOCK, np.int64)
     middle = np.zeros(BLOCK, np.int64)
     support = np.zeros(BLOCK, np.int64)
     total = np.int64(0)
@@ -242,7 +263,16 @@ def _consensus_block(weight: Ints, voters: Ints, votes: Ints, kappa: int, consen
     if total == 0:
         consensus[:] = 0
         return
-    for _ in range(33):
+    for v in range(voters.size):
+        row = voters[v]
+        for k in range(BLOCK):
+            high[k] = max(high[k], weight[row, k])
+    widest = np.int64(0)
+    for k in range(BLOCK):
+        high[k] += 1
+        widest = max(widest, high[k])
+    while widest > 1:
+        widest = (widest + 1) >> 1
         for k in range(BLOCK):
             middle[k] = (low[k] + high[k]) >> 1
             support[k] = 0
