@@ -6,11 +6,13 @@
     miner = Miner.from_onnx("model.onnx", "vision")       # or Miner.from_torch(module, "vision")
     miner.run(chain, hotkey, Settings(port=8091, max_burn_rao=10**9))
 
-`chain` is a `ChainPort` (see `chain_port.py`), `hotkey` a signer with `.address` and `.sign_digest`. Inside an event
-loop: `await miner.start(chain, hotkey, settings)`, `await miner.swap("better.onnx")`, `await miner.close()`.
+`chain` is a `ChainPort` (see `chain_port.py`), `hotkey` a signer with `.address` and
+`.sign_digest`. Inside an event loop: `await miner.start(chain, hotkey, settings)`, `await
+miner.swap("better.onnx")`, `await miner.close()`.
 
-    checks.read_model(path, interface), checks.self_test(content, interface)   # is this model fit and safe
-    python -m miners.train --out DIR                                           # the demo's three models
+    checks.read_model(path, interface)        # is this model safe, and does it fit
+    checks.self_test(content, interface)      # does it work
+    python -m miners.train --out DIR          # the demo's three models
 
 Serving needs neither torch nor ape; `export`, `models` and `train` do need torch.
 """

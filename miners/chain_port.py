@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a miner needs of the chain, as one small interface; `offchain.chain` implements it, tests fake it.
+"""What a miner needs of the chain, as one small interface; `offchain.chain` implements it, tests
+fake it.
 
-`has_seat`, `stake_of` and `chain_time` answer from memory, because they are called on the event loop for every
-request; `refresh` fills that memory and may block, as may all the others: the miner calls those in a thread.
+`has_seat`, `stake_of` and `chain_time` answer from memory, because they are called on the event
+loop for every request; `refresh` fills that memory and may block, as may all the others: the
+miner calls those in a thread.
 """
 
 from typing import Protocol
@@ -18,7 +20,9 @@ class ChainPort(Protocol):
         ...
 
     def chain_time(self) -> int:
-        """Seconds: timestamp of the newest block known plus the time since it was seen. From memory."""
+        """Seconds: timestamp of the newest block known plus the time since it was seen. From
+        memory.
+        """
         ...
 
     def has_seat(self, hotkey: str) -> bool:
@@ -30,16 +34,20 @@ class ChainPort(Protocol):
         ...
 
     def refresh(self) -> None:
-        """Read seats, stake and time anew. ChainError if the node does not answer; the old values stay."""
+        """Read seats, stake and time anew. ChainError if the node does not answer; the old values
+        stay.
+        """
         ...
 
     def uid_of(self, hotkey: str) -> int | None:
-        """The hotkey's uid in this subnet, also when it is staged for the next boundary; None if unregistered."""
+        """The hotkey's uid in this subnet, also when it is staged for the next boundary; None if
+        unregistered.
+        """
         ...
 
     def register(self, max_burn_rao: int) -> int:
-        """Register the miner's hotkey for at most this burn, and return its uid. ConfigError if the price is higher
-        or the balance too small; ChainError if the transaction failed.
+        """Register the miner's hotkey for at most this burn, and return its uid. ConfigError if
+        the price is higher or the balance too small; ChainError if the transaction failed.
         """
         ...
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is this file a model that the subnet can use, and that is safe to load?
 
-Refused before a runtime sees the file: anything over the subnet's size, tensors kept in other files (onnxruntime loads
-them relative to the working directory: security FI-33), operators outside the standard domains (FI-34), graphs
-with an absurd number of nodes (FI-37). Then the model runs: shapes, finite values, and whether a row's answer depends
-on its neighbours in the batch.
+Refused before a runtime sees the file: anything over the subnet's size, tensors kept in other
+files (onnxruntime loads them relative to the working directory: security FI-33), operators
+outside the standard domains (FI-34), graphs with an absurd number of nodes (FI-37). Then the
+model runs: shapes, finite values, and whether a row's answer depends on its neighbours in the
+batch.
 """
 
 from collections.abc import Iterator
@@ -47,7 +48,9 @@ def model_hash(content: bytes) -> bytes:
 
 
 def read_model(path: Path, interface: ModelInterface) -> bytes:
-    """The bytes of a model file that is safe to load and takes and returns the subnet's tensors, or ModelError."""
+    """The bytes of a model file that is safe to load and takes and returns the subnet's tensors,
+    or ModelError.
+    """
     try:
         size = path.stat().st_size
         if size > interface.max_bytes:
@@ -84,7 +87,9 @@ def check_content(content: bytes, interface: ModelInterface, name: str = "model"
 
 
 def self_test(content: bytes, interface: ModelInterface, *, seed: int = 0) -> ModelReport:
-    """Run the model alone and in batches; ModelError if it fails, or if a row depends on its neighbours."""
+    """Run the model alone and in batches; ModelError if it fails, or if a row depends on its
+    neighbours.
+    """
     from miners.engine import open_session
 
     session, provider = open_session(content)
@@ -106,8 +111,9 @@ def self_test(content: bytes, interface: ModelInterface, *, seed: int = 0) -> Mo
         raise ModelError(f"model: fails on a batch of the subnet's shape: {error}") from error
     if worst > TOLERANCE:
         raise ModelError(
-            f"model: a row's answer moves by {worst:.1e} with its neighbours in the batch, wanted {TOLERANCE}",
-            next_step="Export in eval mode, without dynamic quantisation or statistics over the batch.",
+            f"model: a row's answer moves by {worst:.1e} with its neighbours in the batch, "
+            f"wanted at most {TOLERANCE}",
+            next_step="Export in eval mode, without dynamic quantisation.",
         )
     return ModelReport(model_hash(content), len(content), provider, worst == 0.0, worst, latency_ms)
 
@@ -134,7 +140,9 @@ def _check_safety(model: Any, name: str) -> None:
 
 
 def _walk(model: Any) -> Iterator[tuple[Any, list[Any]]]:
-    """Every node with the tensors in its attributes, and every graph's tensors, subgraphs and functions included."""
+    """Every node with the tensors in its attributes, and every graph's tensors, subgraphs and
+    functions included.
+    """
     graphs, bodies = [model.graph], [function.node for function in model.functions]
     while graphs or bodies:
         if graphs:

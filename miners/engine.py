@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model at work: one single-threaded ONNX Runtime session, and a batcher that takes what is queued and never waits.
+"""The model at work: one single-threaded ONNX Runtime session, and a batcher that takes what is
+queued and never waits.
 
 A timer in the batcher would cost its whole length for few callers and win nothing for many
 (`onnx-benchmarks.md`, section 2). One session per thread, one thread per core.
@@ -62,8 +63,9 @@ class _Job:
 class Engine:
     """Runs a model for many callers of one event loop.
 
-    `max_batch` rows run at once; beyond `max_queue` waiting rows a caller is told "busy". `swap` exchanges the model
-    between two batches: every request is answered by exactly one of them, and knows by which.
+    `max_batch` rows run at once; beyond `max_queue` waiting rows a caller is told "busy". `swap`
+    exchanges the model between two batches: every request is answered by exactly one of them, and
+    knows by which.
     """
 
     def __init__(
@@ -97,7 +99,8 @@ class Engine:
         return self._model.hash
 
     async def run(self, feed: Arrays) -> tuple[dict[str, Any], bytes]:
-        """Outputs for one request's arrays (first axis: rows), and the hash of the model that made them.
+        """Outputs for one request's arrays (first axis: rows), and the hash of the model that
+        made them.
 
         Raises Busy if too much is waiting, ModelError if the model fails on this input.
         """
@@ -110,10 +113,13 @@ class Engine:
         self._rows_waiting += rows
         if not self._is_running:
             self._next_batch(loop)
-        return await job.future
+        result: tuple[dict[str, Any], bytes] = await job.future
+        return result
 
     def swap(self, content: bytes) -> bytes:
-        """Load another model and use it from the next batch on; returns its hash. The old one stays on ModelError."""
+        """Load another model and use it from the next batch on; returns its hash. The old one
+        stays on ModelError.
+        """
         self._model = _Model(content, self._providers)
         return self._model.hash
 

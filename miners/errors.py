@@ -3,7 +3,7 @@
 
 ConfigError
 +-- MinerError           a miner that cannot start as it is set up
-    +-- ModelError       a model file that is not ONNX, does not fit the subnet, or is not safe to load
+    +-- ModelError       a file that is not ONNX, does not fit the subnet, or is unsafe
 """
 
 from offchain.protocol.errors import ConfigError

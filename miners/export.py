@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a torch module to an ONNX file that a subnet accepts: dynamic batch, one file, compared with torch."""
+"""From a torch module to an ONNX file that a subnet accepts: dynamic batch, one file, compared
+with torch.
+"""
 
 import logging
 import os
@@ -20,7 +22,8 @@ TOLERANCE = 1e-4  # largest difference from torch
 
 
 def export(module: Any, interface: ModelInterface, path: Path) -> bytes:
-    """Write the module as ONNX and return the file's bytes; ModelError if it cannot be exported or answers otherwise.
+    """Write the module as ONNX and return the file's bytes; ModelError if it cannot be exported
+    or answers otherwise.
 
     The module takes the subnet's inputs in order and returns its outputs in order.
     """

@@ -29,9 +29,9 @@ Forward = Callable[[Any], Any]
 class Settings:
     """How a miner meets the world.
 
-    host, port: where it listens; port 0 takes a free one. public_host: what the chain is told, `host` if empty.
-    max_burn_rao: register for at most this if unregistered; 0: never register. refresh_s: how often seats and
-    stake are read from the chain.
+    host, port: where it listens; port 0 takes a free one. public_host: what the chain is told,
+    `host` if empty. max_burn_rao: register for at most this if unregistered; 0: never register.
+    refresh_s: how often seats and stake are read from the chain.
     """
 
     host: str = "0.0.0.0"
@@ -45,18 +45,21 @@ class Settings:
 class Miner:
     """Serves one model or function.
 
-        miner = Miner.from_torch(module, "vision")        # or Miner.from_onnx("model.onnx", "vision")
+        miner = Miner.from_torch(module, "vision")        # or Miner.from_onnx("model.onnx")
         miner.run(chain, hotkey, Settings(port=8091))     # blocks until SIGTERM or Ctrl-C
 
         miner = Miner("vision")
         @miner.forward
         def answer(synapse: Vision) -> Vision: ...
 
-    `chain` is a `ChainPort`. Everything that can be wrong is checked before anything is sent to the chain.
+    `chain` is a `ChainPort`. Everything that can be wrong is checked before anything is sent to
+    the chain.
     """
 
     def __init__(self, subnet: str = "vision", *, model_hash: bytes = NO_MODEL) -> None:
-        """`model_hash` is what a function (an engine elsewhere, say) commits to; a model file names itself."""
+        """`model_hash` is what a function (an engine elsewhere, say) commits to; a model file
+        names itself.
+        """
         self._claimed = model_hash
         self.subnet: ModuleType = load(subnet)
         self.report: ModelReport | None = None
@@ -69,7 +72,9 @@ class Miner:
 
     @classmethod
     def from_onnx(cls, path: str | Path, subnet: str = "vision") -> "Miner":
-        """A miner for a model file. ModelError unless the file is safe, fits the subnet and works."""
+        """A miner for a model file. ModelError unless the file is safe, fits the subnet and
+        works.
+        """
         miner = cls(subnet)
         return miner._with_content(read_model(Path(path), miner.subnet.MODEL))
 
@@ -84,14 +89,18 @@ class Miner:
     def from_torch(
         cls, module: Any, subnet: str = "vision", path: str | Path = "model.onnx"
     ) -> "Miner":
-        """Export a torch module to `path` and serve it. ModelError if it cannot be exported faithfully."""
+        """Export a torch module to `path` and serve it. ModelError if it cannot be exported
+        faithfully.
+        """
         from miners.export import export
 
         miner = cls(subnet)
         return miner._with_content(export(module, miner.subnet.MODEL, Path(path)))
 
     def forward(self, function: Forward) -> Forward:
-        """Decorator: serve this function, `(synapse) -> synapse`, sync or async, instead of a model."""
+        """Decorator: serve this function, `(synapse) -> synapse`, sync or async, instead of a
+        model.
+        """
         if get_type_hints(function).get("synapse", self.subnet.SYNAPSE) is not self.subnet.SYNAPSE:
             raise MinerError(
                 f"forward: takes another message than subnet {self.subnet.NAME}'s "
@@ -110,7 +119,8 @@ class Miner:
     ) -> "Miner":
         """Register if asked, commit the model's hash, listen, publish the endpoint: in this order.
 
-        Raises MinerError if the hotkey is not registered and may not register; ConfigError and ChainError as `chain`.
+        Raises MinerError if the hotkey is not registered and may not register; ConfigError and
+        ChainError as `chain`.
         """
         settings = settings or Settings()
         self._chain, self._hotkey = chain, hotkey
@@ -146,7 +156,9 @@ class Miner:
         return self
 
     async def swap(self, path: str | Path) -> bytes:
-        """Exchange the model without dropping a request: check, commit the new hash, then use it. Returns the hash."""
+        """Exchange the model without dropping a request: check, commit the new hash, then use it.
+        Returns the hash.
+        """
         if self._engine is None:
             raise MinerError("swap: this miner serves a function, not a model")
         content = await asyncio.to_thread(read_model, Path(path), self.subnet.MODEL)
@@ -195,7 +207,8 @@ class Miner:
 
     async def _ensure_registered(self, max_burn_rao: int) -> None:
         chain, hotkey = self._chain, self._hotkey
-        assert chain is not None and hotkey is not None
+        assert chain is not None
+        assert hotkey is not None
         if await asyncio.to_thread(chain.uid_of, hotkey.address) is not None:
             return
         if max_burn_rao <= 0:
@@ -238,7 +251,7 @@ def _model_handler(engine: Engine, subnet: ModuleType) -> Callable[[Synapse], Aw
         results, model = await engine.run(feed)
         for name in outputs:
             setattr(synapse, name, Tensor.of(results[name]))
-        synapse.model_hash = model  # the receipt names the model that really answered
+        synapse.model_hash = model  # type: ignore[attr-defined]  # the receipt names the model that really answered
         return synapse
 
     return forward

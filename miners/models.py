@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Three models for `vision`, from good to poor. All map images (batch, 8, 8) to probabilities (batch, 10)."""
+"""Three models for `vision`, from good to poor. All map images (batch, 8, 8) to probabilities
+(batch, 10).
+"""
 
 from collections.abc import Callable
 
@@ -8,7 +10,9 @@ from torch import Tensor, nn
 
 
 class Classifier(nn.Module):
-    """A network with logits, and a temperature that training fits so that its probabilities are honest."""
+    """A network with logits, and a temperature that training fits so that its probabilities are
+    honest.
+    """
 
     def __init__(self, net: nn.Module) -> None:
         super().__init__()

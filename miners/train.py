@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train and export the demo's models once: `python -m miners.train --out DIR`.
 
-Seeded, on the CPU, seconds each. A file is made again only if its recipe (these sources, the subnet's data and the
-torch version) has changed: the recipe's hash is written beside it.
+Seeded, on the CPU, seconds each. A file is made again only if its recipe (these sources, the
+subnet's data and the torch version) has changed: the recipe's hash is written beside it.
 """
 
 import argparse

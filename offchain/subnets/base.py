@@ -4,10 +4,12 @@
 A subnet is one module in this package with
 
     NAME, SYNAPSE          its name and its message class (`offchain.wire.Synapse`)
-    MODEL                  a `ModelInterface`: the tensors a miner's model takes and returns; names = message fields
+    MODEL                  a `ModelInterface`: the tensors a miner's model takes and returns,
+                           named as the message's fields
     TIMEOUT_S              how long a validator waits for an answer
     tasks(seed, uids)      -> list[Task]: one question per uid, all different
-    score(task, answer, latency_s) -> float in [0, 1]; raises WireError for a malformed answer (the caller scores 0)
+    score(task, answer, latency_s) -> float in [0, 1]; raises WireError for a malformed answer
+    (the caller scores 0)
 
 Nothing else changes when a subnet is added. Data sets are imported inside functions.
 """
@@ -67,8 +69,9 @@ def load(name: str) -> ModuleType:
 
 
 def task_seed(epoch_seed: bytes, validator_secret: bytes, round_number: int = 0) -> bytes:
-    """32 bytes that fix one round of tasks: nobody without the secret can foresee them, and the validator can
-    rebuild them after a crash. `epoch_seed` is a block hash later than the miners' commitments (security I4).
+    """32 bytes that fix one round of tasks: nobody without the secret can foresee them, and the
+    validator can rebuild them after a crash. `epoch_seed` is a block hash later than the miners'
+    commitments (security I4).
     """
     if len(validator_secret) < 32:
         raise ConfigError(f"validator secret: {len(validator_secret)} bytes, wanted at least 32")
@@ -94,10 +97,12 @@ class Commitment:
 
 
 def copied_or_missing(commitments: Iterable[Commitment], uids: Sequence[int]) -> set[int]:
-    """The uids that score 0: those without a commitment, and those whose model somebody else committed before.
+    """The uids that score 0: those without a commitment, and those whose model somebody else
+    committed before.
 
-    Give every commitment known, old ones of a uid included: the first to commit a hash owns it for good, also after
-    having moved on to a better model. In one tick the lower registration id counts as first.
+    Give every commitment known, old ones of a uid included: the first to commit a hash owns it
+    for good, also after having moved on to a better model. In one tick the lower registration id
+    counts as first.
     """
     owner: dict[bytes, int] = {}
     current: dict[int, Commitment] = {}
@@ -116,7 +121,8 @@ def copied_or_missing(commitments: Iterable[Commitment], uids: Sequence[int]) ->
 class MovingAverage:
     """Exponential average of scores per uid; a new registration starts from nothing.
 
-    The state is plain (uid -> (registration id, value)), so that a validator can journal it as JSON.
+    The state is plain (uid -> (registration id, value)), so that a validator can journal it as
+    JSON.
     """
 
     alpha: float = 0.2  # weight of the newest score
@@ -139,9 +145,11 @@ class MovingAverage:
 
 
 def scores_to_row(scores: Mapping[int, float], max_uids: int) -> list[int]:
-    """Dense u16 row, position = uid: the best score becomes 65,535, the others are proportional, rounded down.
+    """Dense u16 row, position = uid: the best score becomes 65,535, the others are proportional,
+    rounded down.
 
-    All zero if no score is positive. Raises ValueError for a uid outside the row or a score that is not finite.
+    All zero if no score is positive. Raises ValueError for a uid outside the row or a score that
+    is not finite.
     """
     row = [0] * max_uids
     best = max(scores.values(), default=0.0)
@@ -154,7 +162,9 @@ def scores_to_row(scores: Mapping[int, float], max_uids: int) -> list[int]:
 
 
 def score_safely(subnet: ModuleType, task: Task, answer: Synapse | None, latency_s: float) -> float:
-    """The subnet's score in [0, 1]; 0 for no answer, and for anything that an answer makes the subnet raise."""
+    """The subnet's score in [0, 1]; 0 for no answer, and for anything that an answer makes the
+    subnet raise.
+    """
     if answer is None:
         return 0.0
     try:

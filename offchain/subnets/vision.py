@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Subnet `vision`: read handwritten digits, and say how sure you are.
 
-Data: the UCI digits that scikit-learn ships (1,797 images, 8 x 8). The first 1,200 are for training; validators ask
-with the rest. Every image is distorted by a seed that only the validator knows (turned, moved, scaled, sheared, dimmed,
-blurred by noise, partly covered), differently for every miner: there is nothing to look up and no answer to share.
+Data: the UCI digits that scikit-learn ships (1,797 images, 8 x 8). The first 1,200 are for
+training; validators ask with the rest. Every image is distorted by a seed that only the validator
+knows (turned, moved, scaled, sheared, dimmed, blurred by noise, partly covered), differently for
+every miner: there is nothing to look up and no answer to share.
 
-Score of one batch: the mean of accuracy and of the Brier skill score, both rescaled so that guessing earns 0 and
-knowing earns 1. Brier's is a proper scoring rule: a miner maximises it by saying what it believes. An answer after
-DEADLINE_S earns 0: a batch takes a millisecond to compute, so the deadline is spent on one network round trip, and a
-miner that asks another one needs two.
+Score of one batch: the mean of accuracy and of the Brier skill score, both rescaled so that
+guessing earns 0 and knowing earns 1. Brier's is a proper scoring rule: a miner maximises it by
+saying what it believes. An answer after DEADLINE_S earns 0: a batch takes a millisecond to
+compute, so the deadline is spent on one network round trip, and a miner that asks another one
+needs two.
 """
 
 from collections.abc import Sequence
@@ -39,7 +41,7 @@ Images = NDArray[np.float32]
 
 
 class Vision(Synapse):
-    """images: float32 (batch, 8, 8) in [0, 1]; probabilities: float32 (batch, 10), rows sum to 1."""
+    """images: float32 (batch, 8, 8) in [0, 1]; probabilities: float32 (batch, 10), sums 1."""
 
     ANSWERS: ClassVar[tuple[str, ...]] = ("probabilities",)
     MAX_BYTES: ClassVar[int] = 256 * 2**10
@@ -59,7 +61,7 @@ def tasks(seed: bytes, uids: Sequence[int]) -> list[Task]:
 
 
 def score(task: Task, answer: Vision, latency_s: float) -> float:
-    """In [0, 1]. TensorError unless the answer is a distribution over ten digits for every image."""
+    """In [0, 1]. TensorError unless the answer is a distribution over ten digits per image."""
     if answer.probabilities is None:
         raise TensorError("vision: no probabilities")
     labels: NDArray[np.int64] = task.truth
@@ -84,14 +86,16 @@ def quality(p: NDArray[Any], labels: NDArray[np.int64]) -> float:
 @cache
 def digits() -> tuple[Images, NDArray[np.int64]]:
     """All 1,797 images (n, 8, 8) in [0, 1] and their labels, in the data set's order."""
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped]  # seconds, and not for miners
+    from sklearn.datasets import load_digits  # seconds, and not for miners
 
     data = load_digits()
     return (data.images / 16.0).astype(np.float32), data.target.astype(np.int64)
 
 
 def distort(images: Images, rng: np.random.Generator) -> Images:
-    """Every image differently: an affine map, then contrast, a covered patch and noise. (n, 8, 8) -> (n, 8, 8)."""
+    """Every image differently: an affine map, then contrast, a covered patch and noise. (n, 8, 8)
+    -> (n, 8, 8).
+    """
     n = len(images)
     out = _warp(images, _affine(n, rng))
     contrast = rng.uniform(0.6, 1.0, (n, 1, 1))
@@ -112,7 +116,9 @@ def _task(uid: int, rng: np.random.Generator, pool: Images, truth: NDArray[np.in
 
 
 def _affine(n: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Maps from output to input pixels, (n, 2, 3): turned by up to 25 degrees, scaled, sheared, moved by a pixel."""
+    """Maps from output to input pixels, (n, 2, 3): turned by up to 25 degrees, scaled, sheared,
+    moved by a pixel.
+    """
     angle = np.deg2rad(rng.uniform(-25.0, 25.0, n))
     size = rng.uniform(0.85, 1.2, (n, 1, 1))
     shear = rng.uniform(-0.2, 0.2, n)
@@ -134,4 +140,5 @@ def _warp(images: Images, maps: NDArray[np.float64]) -> NDArray[np.float64]:
     i = np.arange(n)[:, None]
     top = padded[i, r, c] * (1 - fc) + padded[i, r, c + 1] * fc
     bottom = padded[i, r + 1, c] * (1 - fc) + padded[i, r + 1, c + 1] * fc
-    return (top * (1 - fr) + bottom * fr).reshape(n, SIDE, SIDE)
+    out: NDArray[np.float64] = top * (1 - fr) + bottom * fr
+    return out.reshape(n, SIDE, SIDE)

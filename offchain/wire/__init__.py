@@ -11,29 +11,32 @@ A message is one class (`synapse.py`):
 The answering side:
 
     axon = Axon(hotkey, domain, has_seat=..., stake_of=..., chain_time=..., model_hash=...)
-    axon.attach(forward, blacklist, priority)     # forward(synapse: Classify) -> Classify, sync or async
+    axon.attach(forward, blacklist, priority)     # forward(s: Classify) -> Classify
     await axon.serve("0.0.0.0", 8091)
 
 The asking side:
 
     dendrite = Dendrite(hotkey, domain, chain_time=..., egress=Egress(localnet=False))
-    replies = await dendrite.query([(Endpoint(hotkey, host, port), Classify(images=Tensor.of(x))), ...], timeout_s=1.0)
+    question = (Endpoint(hotkey, host, port), Classify(images=Tensor.of(x)))
+    replies = await dendrite.query([question, ...], timeout_s=1.0)
     for reply in replies:                         # same order; never raises for what a miner did
-        if reply.ok:
-            p = reply.synapse.probabilities.numpy(dtype="float32", shape=(None, 10))   # TensorError if not
+        if reply.ok:                              # numpy() raises TensorError if it is another
+            p = reply.synapse.probabilities.numpy(dtype="float32", shape=(None, 10))
         else:
             reply.code, reply.detail              # Code.LATE, Code.BUSY, ...
-        reply.latency_s, reply.evidence()         # Evidence once the receipt came (<= 0.5 s later), else None
+        reply.latency_s, reply.evidence()         # Evidence once the receipt came (0.5 s)
 
-`hotkey` is a `LocalHotkey` or anything with `.address` and `.sign_digest(digest) -> 65 bytes`; `domain` is
-`Domain(chain_id, address of Neurons)`. `has_seat(hotkey)`, `stake_of(hotkey)` and `chain_time()` (seconds) are plain
-functions that answer from memory. Miners behind a firewall: `axon.dial_out(endpoint, egress)` and
-`dendrite.listen(host, port, permitted)`; a call then finds the miner by its hotkey, whatever the endpoint says.
+`hotkey` is a `LocalHotkey` or anything with `.address` and `.sign_digest(digest) -> 65 bytes`;
+`domain` is `Domain(chain_id, address of Neurons)`. `has_seat(hotkey)`, `stake_of(hotkey)` and
+`chain_time()` (seconds) are plain functions that answer from memory. Miners behind a firewall:
+`axon.dial_out(endpoint, egress)` and `dendrite.listen(host, port, permitted)`; a call then finds
+the miner by its hotkey, whatever the endpoint says.
 
-What it guarantees: both hotkeys proved before anything but one header is read; a MAC and a sequence number on every
-message; freshness against chain time; nothing recorded can be replayed, after a restart neither; every cap is checked
-before decoding; refusals are a number; one hostile miner costs its own answer only. It does not hide contents: use
-wss (`tls=`) for that. TLS certificates prove nothing here; the hotkey does.
+What it guarantees: both hotkeys proved before anything but one header is read; a MAC and a
+sequence number on every message; freshness against chain time; nothing recorded can be replayed,
+after a restart neither; every cap is checked before decoding; refusals are a number; one hostile
+miner costs its own answer only. It does not hide contents: use wss (`tls=`) for that. TLS
+certificates prove nothing here; the hotkey does.
 """
 
 from offchain.wire.axon import Axon, Busy

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The answering side: routes, permits, admission by priority, and a boundary around every handler."""
+"""The answering side: routes, permits, admission by priority, and a boundary around every
+handler.
+"""
 
 import asyncio
 import ssl
+from bisect import insort
 from collections.abc import Awaitable, Callable
-from heapq import heappop, heappush, heapreplace
 from inspect import isawaitable, signature
 from time import monotonic
 from typing import Any, get_type_hints
@@ -68,9 +70,10 @@ class _Job:
 class Axon:
     """Serves the messages that are attached to it, to callers that `has_seat` permits.
 
-    `has_seat(hotkey)`, `stake_of(hotkey)` (rao) and `chain_time()` (seconds) must answer from memory: they are called
-    on the event loop. `model_hash` names in receipts the model that answers now; a new value counts from the next
-    answer on. A handler may instead set `synapse.model_hash` on what it returns.
+    `has_seat(hotkey)`, `stake_of(hotkey)` (rao) and `chain_time()` (seconds) must answer from
+    memory: they are called on the event loop. `model_hash` names in receipts the model that
+    answers now; a new value counts from the next answer on. A handler may instead set
+    `synapse.model_hash` on what it returns.
     """
 
     def __init__(
@@ -91,14 +94,20 @@ class Axon:
         self._tls = tls
         self._has_seat, self._stake_of = has_seat, stake_of
         self._node = Node(
-            hotkey, domain, chain_time, self.limits, serve=self._serve, on_closed=self._on_closed
+            hotkey,
+            domain,
+            chain_time,
+            self.limits,
+            serve=self._serve,
+            on_open=self._on_open,
+            on_closed=self._on_closed,
         )
         self._door = Door(self._node, Mode.CALL, has_seat, stake_of)
         self._seats: dict[str, tuple[float, bool]] = {}
         self._routes: dict[str, _Route] = {}
         self._http: dict[str, Callable[[], bytes]] = {"/health": lambda: b"ok"}
         self._running: set[_Job] = set()
-        self._queue: list[tuple[float, int, _Job]] = []  # heap: lowest priority first
+        self._queue: list[tuple[float, int, _Job]] = []  # waiting, ascending
         self._arrivals = 0
         self._dialled: dict[Endpoint, Link] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -114,9 +123,10 @@ class Axon:
     ) -> "Axon":
         """Serve the message that `forward` takes, by its annotation.
 
-        `forward(synapse)` returns the synapse with its answers filled in; it may be async, and should be if it takes
-        more than some microseconds. `blacklist(synapse)` refuses when true; `priority(synapse)` orders waiting
-        requests, stake by default. `synapse.dendrite` is the `Caller`.
+        `forward(synapse)` returns the synapse with its answers filled in; it may be async, and
+        should be if it takes more than some microseconds. `blacklist(synapse)` refuses when true;
+        `priority(synapse)` orders waiting requests, stake by default. `synapse.dendrite` is the
+        `Caller`.
         """
         route = _Route(forward, blacklist, priority)
         if route.codec.route in self._routes:
@@ -130,7 +140,9 @@ class Axon:
         return self
 
     async def serve(self, host: str, port: int = 0) -> "Axon":
-        """Listen; port 0 takes a free one, `self.port` says which. WireConfigError if it is taken."""
+        """Listen; port 0 takes a free one, `self.port` says which. WireConfigError if it is
+        taken.
+        """
         self._server = await listen(
             host, port, self._door.accept, limits=self.limits, http=self._answer_http, tls=self._tls
         )
@@ -139,7 +151,9 @@ class Axon:
         return self
 
     def dial_out(self, endpoint: Endpoint, egress: Egress) -> None:
-        """Behind a firewall: keep a connection open to a caller that listens (`Dendrite.listen`), and serve on it."""
+        """Behind a firewall: keep a connection open to a caller that listens (`Dendrite.listen`),
+        and serve on it.
+        """
         self._start_sweeping()
         self._tasks.append(asyncio.create_task(self._keep_dialled(endpoint, egress)))
 
@@ -212,21 +226,13 @@ class Axon:
             self._drop(job, Code.INTERNAL)
             return
         self._arrivals += 1
-        entry = (rank, -self._arrivals, job)  # among equals the newest goes first when full
-        if len(self._queue) < self.limits.queued:
-            heappush(self._queue, entry)
-        elif self._queue[0] < entry:
-            self._drop(heapreplace(self._queue, entry)[2], Code.BUSY)
-        else:
-            self._drop(job, Code.BUSY)
+        insort(self._queue, (rank, -self._arrivals, job))  # best last; among equals the oldest
+        if len(self._queue) > self.limits.queued:
+            self._drop(self._queue.pop(0)[2], Code.BUSY)
 
     def _start_next(self) -> None:
-        # The heap serves refusals (lowest first); the best is searched, which is cheap at the queue's size.
         while self._queue and len(self._running) < self.limits.running:
-            best = max(self._queue)
-            self._queue.remove(best)
-            self._queue.sort()
-            job = best[2]
+            job = self._queue.pop()[2]
             if job.link.closed or monotonic() > job.deadline:
                 self._drop(job, Code.LATE)
             else:
@@ -332,10 +338,14 @@ class Axon:
             return Link(node, peer, keys)
 
         dialer = Dialer(node.hotkey, endpoint.hotkey, node.domain, node.chain_time(), Mode.SERVE)
-        return await dial(
+        link: Link = await dial(
             endpoint, dialer, make_link,
             egress=egress, limits=self.limits, chain_time=node.chain_time,
         )  # fmt: skip
+        return link
+
+    def _on_open(self, link: Link) -> None:
+        self._door.opened(link)
 
     def _on_closed(self, link: Link) -> None:
         self._door.forget(link)

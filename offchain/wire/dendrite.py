@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The asking side: one connection per miner, a deadline per question, and no miner that can hurt another."""
+"""The asking side: one connection per miner, a deadline per question, and no miner that can hurt
+another.
+"""
 
 import asyncio
 import ssl
@@ -22,7 +24,7 @@ from offchain.wire.synapse import Caller, Codec, Synapse, codec
 from offchain.wire.transport import dial, listen
 
 S = TypeVar("S", bound=Synapse)
-_REST_S = 2.0  # after a failed connection its endpoint is left alone for as long
+_REST_S = 1.0  # after a failed connection its endpoint is left alone for as long
 
 
 @dataclass(slots=True)
@@ -47,7 +49,9 @@ class Reply(Generic[S]):
 
 
 class Dendrite:
-    """Asks miners. `egress` decides where it may connect; `on_receipt` sees every verified receipt."""
+    """Asks miners. `egress` decides where it may connect; `on_receipt` sees every verified
+    receipt.
+    """
 
     def __init__(
         self,
@@ -106,7 +110,9 @@ class Dendrite:
     async def query(
         self, questions: Sequence[tuple[Endpoint, S]], timeout_s: float
     ) -> list[Reply[S]]:
-        """Ask many miners at once, each its own question. Never raises for what a miner did; order is kept."""
+        """Ask many miners at once, each its own question. Never raises for what a miner did;
+        order is kept.
+        """
         return list(
             await asyncio.gather(
                 *[
@@ -117,7 +123,9 @@ class Dendrite:
         )
 
     async def listen(self, host: str, port: int, permitted: Callable[[str], bool]) -> "Dendrite":
-        """Let miners behind firewalls dial in (`Axon.dial_out`); `permitted(hotkey)` says who is a miner."""
+        """Let miners behind firewalls dial in (`Axon.dial_out`); `permitted(hotkey)` says who is
+        a miner.
+        """
         self._door = Door(self._node, Mode.SERVE, permitted, lambda _hotkey: 0)
         self._server = await listen(host, port, self._door.accept, limits=self.limits)
         self.host, self.port = self._server.sockets[0].getsockname()[:2]
@@ -192,6 +200,7 @@ class Dendrite:
     def _on_open(self, link: Link) -> None:
         if self._door is not None and link in self._door.links.get(link.peer.hotkey, ()):
             self._incoming[link.peer.hotkey] = link
+            self._door.opened(link)
 
     def _on_closed(self, link: Link) -> None:
         if self._door is not None:

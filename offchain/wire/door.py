@@ -16,8 +16,8 @@ from offchain.wire.synapse import Caller
 class Door:
     """Accepts connections of one mode from permitted hotkeys.
 
-    `permitted(hotkey)` is asked before any cryptography, so a stranger costs a dictionary look-up; forging somebody
-    else's name costs one signature recovery, and then opens nothing.
+    `permitted(hotkey)` is asked before any cryptography, so a stranger costs a dictionary
+    look-up; forging somebody else's name costs one signature recovery, and then opens nothing.
     """
 
     def __init__(
@@ -47,12 +47,15 @@ class Door:
             hello, node.hotkey, node.domain, node.chain_time(), limits.skew_s
         )
         self._memory.admit(hello)
-        links = self.links.setdefault(hotkey, [])
-        if len(links) >= limits.connections_per_hotkey:
-            links[0].close("replaced by a newer connection of the same hotkey")
         link = Link(node, Caller(hotkey, self._stake_of(hotkey)), keys)
         self.links.setdefault(hotkey, []).append(link)
         return link, header
+
+    def opened(self, link: Link) -> None:
+        """The link's first authentic message has come: only now may it displace an older one."""
+        links = [known for known in self.links.get(link.peer.hotkey, []) if known.authentic]
+        if len(links) > self._node.limits.connections_per_hotkey:
+            links[0].close("replaced by a newer connection of the same hotkey")
 
     def quota(self, hotkey: str) -> Quota:
         """What this hotkey uses, over all its connections."""

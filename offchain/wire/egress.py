@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where this process may connect to: names are resolved once, every address is checked, the checked one is dialled.
+"""Where this process may connect to: names are resolved once, every address is checked, the
+checked one is dialled.
 
-Miners publish their endpoints themselves, so an endpoint is hostile input: without this, a miner could point every
-validator at a cloud's metadata service, at a database on localhost, or at a rival (security B7, B8).
+Miners publish their endpoints themselves, so an endpoint is hostile input: without this, a miner
+could point every validator at a cloud's metadata service, at a database on localhost, or at a
+rival (security B7, B8).
 """
 
 import asyncio
@@ -37,7 +39,9 @@ class Egress:
         self._buckets: dict[str, TokenBucket] = {}
 
     async def resolve(self, endpoint: Endpoint) -> str:
-        """The one IP address to connect to; EgressError if any address of the name is out of bounds."""
+        """The one IP address to connect to; EgressError if any address of the name is out of
+        bounds.
+        """
         if not isinstance(endpoint.port, int) or not 1 <= endpoint.port <= 65_535:
             raise EgressError(f"endpoint of {endpoint.hotkey}: port {endpoint.port!r}")
         host = endpoint.host
@@ -76,7 +80,8 @@ class Egress:
 
 
 async def _look_up(host: str, port: int) -> list[str]:
-    # Numeric hosts in odd notations (0x7f.1, 2130706433) end here too: libc turns them into addresses, which are checked.
+    # Numeric hosts in odd notations (0x7f.1, 2130706433) end here too: libc turns them into
+    # addresses, which are checked.
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)

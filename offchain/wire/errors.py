@@ -6,9 +6,9 @@
     |   +-- WireConfigError      this side was set up wrongly
     +-- InvalidSubmission
         +-- WireError            base of everything that one remote party can cause
-            +-- HandshakeError   the other side is not who it should be, or is from another deployment
+            +-- HandshakeError   the other side is not who it should be, or of another deployment
             +-- FrameError       a message that breaks the framing, the MAC or the schema
-            +-- TensorError      a payload with a wrong type, shape, size, or a value that is not finite
+            +-- TensorError      a payload with a wrong type, shape or size, or not finite
             +-- ReceiptError     a receipt that does not cover what was answered
             +-- EgressError      an address that we refuse to connect to
             +-- CallError        a call without an answer; `code` says why

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frames inside a sealed message: small msgpack heads; the bodies follow in the message's tail, in this order."""
+"""The frames inside a sealed message: small msgpack heads; the bodies follow in the message's
+tail, in this order.
+"""
 
 from typing import Annotated
 
@@ -37,7 +39,9 @@ class Failure(msgspec.Struct, array_like=True, tag=3, gc=False, forbid_unknown_f
 
 
 class Receipt(msgspec.Struct, array_like=True, tag=4, gc=False, forbid_unknown_fields=True):
-    """The answerer's signature under a Merkle root over the answers `ids`, in this order (see `receipts.py`)."""
+    """The answerer's signature under a Merkle root over the answers `ids`, in this order (see
+    `receipts.py`).
+    """
 
     ids: Annotated[list[Id], msgspec.Meta(min_length=1, max_length=4_096)]
     model: Bytes32
@@ -49,7 +53,9 @@ class Receipt(msgspec.Struct, array_like=True, tag=4, gc=False, forbid_unknown_f
 Frame = Request | Answer | Failure | Receipt
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(Annotated[list[Frame], msgspec.Meta(max_length=4_096)])
+_DECODER: msgspec.msgpack.Decoder[list[Frame]] = msgspec.msgpack.Decoder(
+    Annotated[list[Frame], msgspec.Meta(max_length=4_096)]
+)
 
 
 def encode_head(frames: list[Frame]) -> bytes:

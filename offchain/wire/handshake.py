@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One handshake per connection, inside the HTTP upgrade: nothing is read from a stranger but one small header.
+"""One handshake per connection, inside the HTTP upgrade: nothing is read from a stranger but one
+small header.
 
-    dialer   -> GET /evmtensor/1, header `x-evmtensor: Hello` (own X25519 key, nonce, chain time; EIP-712 signature)
-    listener -> 101, header `x-evmtensor: Accept` (own X25519 key, nonce, chain time; signature over both sides)
-             or 401, 403, 409, 429 with a body of at most 64 bytes
+    dialer   -> GET /evmtensor/1 with header `x-evmtensor: Hello`
+                (X25519 key, nonce, chain time; EIP-712 signature over both hotkeys)
+    listener -> 101 with header `x-evmtensor: Accept`
+                (X25519 key, nonce, chain time; signature over both halves),
+                or 401, 403, 409, 429 with a body of three bytes
     both     -> two BLAKE3 keys from the shared secret and everything that was signed
 
-Why it cannot be replayed: the session keys need the private half of the dialer's fresh X25519 key. A recorded Hello
-therefore opens nothing, before or after a restart; so that it cannot even occupy a place, each Hello is accepted once
-(`HelloMemory`) and never one from before this process started.
+Why it cannot be replayed: the session keys need the private half of the dialer's fresh X25519
+key. A recorded Hello therefore opens nothing, before or after a restart; so that it cannot even
+occupy a place, each Hello is accepted once (`HelloMemory`) and never one from before this process
+started.
 """
 
 from base64 import b64decode, b64encode
@@ -17,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from secrets import token_bytes
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from blake3 import blake3
@@ -27,13 +31,15 @@ from eth_hash.auto import keccak
 from offchain.wire.errors import Code, HandshakeError
 from offchain.wire.identity import Domain, Hotkey, address_bytes, address_text, recover, word
 
+T = TypeVar("T")
 VERSION = 1
 PATH = "/evmtensor/1"
 HEADER = "x-evmtensor"
 MAX_HEADER_CHARS = 512
 
 _HELLO_TYPE = keccak(
-    b"Hello(uint8 version,uint8 mode,address dialer,address listener,bytes32 key,bytes32 nonce,uint64 time)"
+    b"Hello(uint8 version,uint8 mode,address dialer,address listener,"
+    b"bytes32 key,bytes32 nonce,uint64 time)"
 )
 _ACCEPT_TYPE = keccak(b"Accept(bytes32 hello,bytes32 key,bytes32 nonce,uint64 time)")
 _CONTEXT = "evmtensor wire 1 2026-11 "
@@ -103,8 +109,8 @@ class Keys:
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_HELLO = msgspec.msgpack.Decoder(Hello)
-_ACCEPT = msgspec.msgpack.Decoder(Accept)
+_HELLO: msgspec.msgpack.Decoder[Hello] = msgspec.msgpack.Decoder(Hello)
+_ACCEPT: msgspec.msgpack.Decoder[Accept] = msgspec.msgpack.Decoder(Accept)
 
 
 class Dialer:
@@ -133,7 +139,9 @@ class Dialer:
         return b64encode(_ENCODER.encode(self.hello)).decode()
 
     def finish(self, header: bytes, now: int, skew_s: int) -> Keys:
-        """Session keys from the listener's header; HandshakeError unless it is the hotkey that we wanted."""
+        """Session keys from the listener's header; HandshakeError unless it is the hotkey that we
+        wanted.
+        """
         accept = _decode(_ACCEPT, header)
         digest = accept.digest(self._domain, self._digest)
         signer = recover(digest, accept.signature)
@@ -146,9 +154,11 @@ class Dialer:
 
 
 class HelloMemory:
-    """Accepts each Hello once: by nonce inside the freshness window, by time before this process began.
+    """Accepts each Hello once: by nonce inside the freshness window, by time before this process
+    began.
 
-    Bounded: only hellos with a valid signature of a permitted hotkey are remembered, and only for the window.
+    Bounded: only hellos with a valid signature of a permitted hotkey are remembered, and only for
+    the window.
     """
 
     def __init__(self, chain_time: Callable[[], int], skew_s: int, capacity: int = 65_536) -> None:
@@ -166,7 +176,9 @@ class HelloMemory:
             if time >= now - 2 * self._skew_s:
                 raise HandshakeError("handshake: too many at once", Code.BUSY)
             del self._seen[nonce]
-        if hello.time < self._born or hello.nonce in self._seen:
+        if hello.time < self._born:  # what a former process of ours has seen, we cannot know
+            raise HandshakeError("handshake: Hello from before our start", Code.CLOCK_SKEW)
+        if hello.nonce in self._seen:
             raise HandshakeError("handshake: this Hello was used before")
         self._seen[hello.nonce] = now
 
@@ -182,7 +194,8 @@ def read_hello(header: bytes) -> Hello:
 def accept(
     hello: Hello, hotkey: Hotkey, domain: Domain, now: int, skew_s: int
 ) -> tuple[str, Keys, str]:
-    """Verify a Hello and answer it: (the dialer's hotkey, session keys, value of the response header).
+    """Verify a Hello and answer it: (the dialer's hotkey, session keys, value of the response
+    header).
 
     Raises HandshakeError for a wrong signature, receiver, deployment or time.
     """
@@ -226,7 +239,7 @@ def _check_time(who: str, got: int, now: int, skew_s: int) -> None:
         )
 
 
-def _decode(decoder: msgspec.msgpack.Decoder, header: bytes):  # type: ignore[no-untyped-def]
+def _decode(decoder: msgspec.msgpack.Decoder[T], header: bytes) -> T:
     if len(header) > MAX_HEADER_CHARS:
         raise HandshakeError(f"handshake: header of {len(header)} characters")
     try:

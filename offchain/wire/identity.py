@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from coincurve import PrivateKey, PublicKey
 from eth_hash.auto import keccak
-from eth_utils import to_canonical_address, to_checksum_address
+from eth_utils.address import to_canonical_address, to_checksum_address
 
 from offchain.wire.errors import HandshakeError, WireConfigError
 
@@ -53,7 +53,9 @@ class LocalHotkey:
 
 
 def recover(digest: bytes, signature: bytes) -> str:
-    """The checksummed address that signed `digest`; HandshakeError for anything but one canonical signature."""
+    """The checksummed address that signed `digest`; HandshakeError for anything but one canonical
+    signature.
+    """
     if len(signature) != 65 or signature[64] not in (27, 28):
         raise HandshakeError(f"signature: got {len(signature)} bytes, wanted 65 with v 27 or 28")
     if int.from_bytes(signature[32:64], "big") > _HALF_ORDER:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One authenticated connection: questions and answers both ways, bundled, sealed, receipted.
 
-Frames that are posted in the same turn of the event loop travel in one sealed WebSocket message: at many requests in
-flight one MAC and one system call serve all of them, and a lone request waits for nobody.
+Frames that are posted in the same turn of the event loop travel in one sealed WebSocket message:
+at many requests in flight one MAC and one system call serve all of them, and a lone request waits
+for nobody.
 """
 
 import asyncio
@@ -62,7 +63,9 @@ class Asked:
 
 
 class Link(WSListener):
-    """A session over a WebSocket. `peer` is the hotkey on the other side, proved by the handshake."""
+    """A session over a WebSocket. `peer` is the hotkey on the other side, proved by the
+    handshake.
+    """
 
     def __init__(self, node: Node, peer: Caller, keys: Keys) -> None:
         self.node, self.peer = node, peer
@@ -88,15 +91,14 @@ class Link(WSListener):
         self._leaves: list[bytes] = []
         self._leaf_ids: list[int] = []
         self._receipt_timer: asyncio.TimerHandle | None = None
-        self._handshake_timer: asyncio.TimerHandle | None = None
+        self._handshake_timer = self._loop.call_later(
+            node.limits.handshake_s, self._expire_handshake
+        )
 
     # life of the connection
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
-        self._handshake_timer = self._loop.call_later(
-            self.node.limits.handshake_s, self._expire_handshake
-        )
         self._flush()  # an empty message: proves that we hold the session key
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
@@ -114,9 +116,9 @@ class Link(WSListener):
         if self.closed:
             return
         self.closed, self.why = True, why
-        for timer in (self._handshake_timer, self._receipt_timer):
-            if timer is not None:
-                timer.cancel()
+        self._handshake_timer.cancel()
+        if self._receipt_timer is not None:
+            self._receipt_timer.cancel()
         for asked in self._asked.values():
             if not asked.future.done():
                 asked.future.set_exception(
@@ -174,26 +176,24 @@ class Link(WSListener):
     def _dispatch(self, frames: list[Frame], tail: memoryview, tail_hash: bytes) -> None:
         if not self.authentic:
             self.authentic = True
-            if self._handshake_timer is not None:
-                self._handshake_timer.cancel()
+            self._handshake_timer.cancel()
             if self.node.on_open is not None:
                 self.node.on_open(self)
         now = perf_counter()
         offset, whole = 0, len(tail)
         for frame in frames:
-            kind = type(frame)
-            if kind is Request or kind is Answer:
+            if isinstance(frame, Request | Answer):
                 end = offset + frame.size
                 if end > whole:
                     raise FrameError(f"message: body ends at {end} of {whole} bytes")
                 body = tail[offset:end]
                 body_hash = tail_hash if frame.size == whole else blake3(body).digest()
                 offset = end
-                if kind is Answer:
+                if isinstance(frame, Answer):
                     self._on_answer(frame, body, body_hash, now)
                 else:
                     self._on_request(frame, body, body_hash)
-            elif kind is Failure:
+            elif isinstance(frame, Failure):
                 self._on_failure(frame)
             else:
                 self._on_receipt(frame)
@@ -248,10 +248,11 @@ class Link(WSListener):
             )
 
     def _on_receipt(self, frame: Receipt) -> None:
-        batch = [self._unreceipted.pop(number, None) for number in frame.ids]
-        if None in batch:
-            raise ReceiptError("receipt: covers an answer that was never given")
-        leaves = [receipts.leaf(a.request, a.answer, frame.model) for a in batch if a]
+        try:
+            batch = [self._unreceipted.pop(number) for number in frame.ids]
+        except KeyError:
+            raise ReceiptError("receipt: covers an answer that was never given") from None
+        leaves = [receipts.leaf(a.request, a.answer, frame.model) for a in batch]
         if receipts.merkle_root(leaves) != frame.root:
             raise ReceiptError("receipt: its root is not that of the answers given")
         node = self.node
@@ -275,7 +276,9 @@ class Link(WSListener):
     def answer(
         self, number: int, body: bytes, request: bytes, model: bytes = receipts.NO_MODEL
     ) -> None:
-        """Post an answer and note it for the next receipt. `model` is the hash of the model that made it."""
+        """Post an answer and note it for the next receipt. `model` is the hash of the model that
+        made it.
+        """
         if self.closed:
             return
         if model != self._model:
@@ -346,7 +349,11 @@ class Link(WSListener):
             tail_hash = blake3(b"".join(bodies)).digest()
         self._frames, self._bodies, self._body_bytes = [], [], 0
         message = self.session.seal(encode_head(frames), bodies, tail_hash)
-        transport.send(WSMsgType.BINARY, message)
+        try:
+            transport.send(WSMsgType.BINARY, message)
+        except (OSError, RuntimeError):  # the connection broke in this very turn
+            self.close("connection lost")
+            return
         waiting = transport.underlying_transport.get_write_buffer_size()
         if waiting > self.node.limits.send_buffer_bytes:
             # It does not read what it asked for: keeping it would keep our memory.

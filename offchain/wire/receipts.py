@@ -5,11 +5,12 @@
     answer   = BLAKE3(body)
     leaf     = SHA-256(0x00 | request | answer | model)
     node     = SHA-256(0x01 | left | right); an odd node moves up alone
-    signed   = EIP-712 Receipt(address caller, bytes32 session, bytes32 root, uint32 count, uint64 time)
+    signed   = EIP-712 Receipt(caller, session, root, count, time), types as in `_TYPE`
 
-SHA-256 because the EVM has it as a precompile and Python has it in hardware: a contract can check a path cheaply.
-A request's number is unique in its session, and so is the session: an honest miner never signs two answers to one
-request, whatever its model. Two such signatures are therefore proof against it (`check_equivocation`).
+SHA-256 because the EVM has it as a precompile and Python has it in hardware: a contract can check
+a path cheaply. A request's number is unique in its session, and so is the session: an honest
+miner never signs two answers to one request, whatever its model. Two such signatures are
+therefore proof against it (`check_equivocation`).
 """
 
 from dataclasses import dataclass
@@ -48,7 +49,9 @@ def merkle_root(leaves: list[bytes]) -> bytes:
 
 
 def merkle_path(leaves: list[bytes], index: int) -> list[tuple[bool, bytes]]:
-    """From leaf to root: (sibling is on the right, sibling); an odd node has no entry on its level."""
+    """From leaf to root: (sibling is on the right, sibling); an odd node has no entry on its
+    level.
+    """
     path, level = [], leaves
     while len(level) > 1:
         sibling = index ^ 1
@@ -144,7 +147,9 @@ class Batch:
 
 
 def check_evidence(evidence: Evidence) -> None:
-    """ReceiptError unless `signer` signed exactly this answer to exactly this request with this model."""
+    """ReceiptError unless `signer` signed exactly this answer to exactly this request with this
+    model.
+    """
     root = climb(leaf(evidence.request, evidence.answer, evidence.model), evidence.path)
     domain = Domain(evidence.chain_id, evidence.verifying_contract)
     signed = digest(domain, evidence.caller, evidence.session, root, evidence.count, evidence.time)
@@ -157,7 +162,9 @@ def check_evidence(evidence: Evidence) -> None:
 
 
 def check_equivocation(one: Evidence, other: Evidence) -> str:
-    """The hotkey that signed two different answers to one request; ReceiptError if these do not show that."""
+    """The hotkey that signed two different answers to one request; ReceiptError if these do not
+    show that.
+    """
     check_evidence(one)
     check_evidence(other)
     if (one.signer, one.request) != (other.signer, other.request):

@@ -3,9 +3,10 @@
 
     mac 16 | sequence 8 | head length 4 | head (msgpack) | tail (the bodies, one after the other)
 
-MAC = first 16 bytes of keyed BLAKE3(sequence | head length | head | BLAKE3(tail)). It is checked before anything is
-decoded. The tail is hashed once: where a message holds one body, that hash also names the body in receipts.
-WebSocket delivers in order, so the only acceptable sequence number is the next one.
+MAC = first 16 bytes of keyed BLAKE3(sequence | head length | head | BLAKE3(tail)). It is checked
+before anything is decoded. The tail is hashed once: where a message holds one body, that hash
+also names the body in receipts. WebSocket delivers in order, so the only acceptable sequence
+number is the next one.
 """
 
 from hmac import compare_digest
@@ -39,7 +40,9 @@ class Session:
         return b"".join((mac, fixed, head, *bodies))
 
     def open(self, message: bytes, max_head: int) -> tuple[memoryview, memoryview, bytes]:
-        """(head, tail, BLAKE3 of the tail); FrameError for a wrong MAC, sequence number or length."""
+        """(head, tail, BLAKE3 of the tail); FrameError for a wrong MAC, sequence number or
+        length.
+        """
         if len(message) < _START:
             raise FrameError(f"message: {len(message)} bytes, wanted at least {_START}")
         sequence, head_size = _FIXED.unpack_from(message, MAC_BYTES)

@@ -48,7 +48,7 @@ class Codec(Generic[S]):
         names = set(kind.__struct_fields__)
         if not kind.ANSWERS or not names.issuperset(kind.ANSWERS):
             raise WireConfigError(
-                f"{kind.__name__}: ANSWERS is {kind.ANSWERS}, wanted names among its fields {sorted(names)}"
+                f"{kind.__name__}: ANSWERS is {kind.ANSWERS}, wanted some of {sorted(names)}"
             )
         if len(kind.__name__) > MAX_ROUTE_CHARS:
             raise WireConfigError(

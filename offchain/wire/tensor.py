@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arrays on the wire: dtype, shape and raw little-endian bytes, checked before anybody computes with them."""
+"""Arrays on the wire: dtype, shape and raw little-endian bytes, checked before anybody computes
+with them.
+"""
 
 from math import prod
 from typing import Annotated, Any
@@ -29,7 +31,9 @@ class Tensor(msgspec.Struct, array_like=True, frozen=True, eq=False, gc=False):
 
     @classmethod
     def of(cls, array: Any) -> "Tensor":
-        """Wrap an array without copying it, if it is contiguous; TensorError for a dtype that does not travel."""
+        """Wrap an array without copying it, if it is contiguous; TensorError for a dtype that
+        does not travel.
+        """
         array = np.asarray(array, order="C")
         if array.dtype.name not in DTYPES:
             raise TensorError(f"tensor: dtype {array.dtype.name}, wanted one of {sorted(DTYPES)}")
@@ -38,7 +42,8 @@ class Tensor(msgspec.Struct, array_like=True, frozen=True, eq=False, gc=False):
     def numpy(
         self, *, dtype: str = "", shape: tuple[int | None, ...] | None = None, finite: bool = True
     ) -> np.ndarray[Any, Any]:
-        """The array, without copying. Raises TensorError unless bytes, dtype, shape and values are as demanded.
+        """The array, without copying. Raises TensorError unless bytes, dtype, shape and values
+        are as demanded.
 
         `shape` may hold None for an axis of any length; `finite` refuses NaN and infinities.
         """

@@ -50,7 +50,8 @@ async def dial(
 ) -> Any:
     """Connect, prove who we are, check who answers; returns the link.
 
-    Raises EgressError for a forbidden address, HandshakeError for a refusal or a wrong hotkey, OSError for no connection.
+    Raises EgressError for a forbidden address, HandshakeError for a refusal or a wrong hotkey,
+    OSError for no connection.
     """
     address = await egress.resolve(endpoint)
 
@@ -96,8 +97,9 @@ async def listen(
     http: Callable[[str], bytes | None] = lambda _path: None,
     tls: ssl.SSLContext | None = None,
 ) -> asyncio.Server:
-    """Serve connections whose Hello `accept` takes: it returns the link and the header of the answer, or raises
-    HandshakeError. `http` answers plain GET requests (health, metrics) by path. WireConfigError if the port is taken.
+    """Serve connections whose Hello `accept` takes: it returns the link and the header of the
+    answer, or raises HandshakeError. `http` answers plain GET requests (health, metrics) by path.
+    WireConfigError if the port is taken.
     """
     _raise_file_limit()
 
@@ -144,7 +146,8 @@ def _refuse(status: HTTPStatus) -> WSUpgradeResponseWithListener:
 
 
 def _raise_file_limit() -> None:
-    # When accept() runs out of descriptors, asyncio stops accepting for a second: strangers must not reach that.
+    # When accept() runs out of descriptors, asyncio stops accepting for a second: strangers must
+    # not reach that.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 1 << 20), hard))

@@ -3,9 +3,9 @@
 
 Each is an ordinary program against the public interfaces: a `Miner` with another brain.
 
-    random_miner("vision", seed)                          answers at random
-    relay_miner("vision", ask_friend, model_hash)         passes on another miner's answers
-    Friend(...)                                           the accomplice with a validator's seat that fetches them
+    random_miner("vision", seed)                     answers at random
+    relay_miner("vision", ask_friend, model_hash)    passes on another miner's answers
+    Friend(...)                                      the accomplice with a seat that fetches them
 """
 
 from offchain.localnet.adversaries.random_answers import random_miner

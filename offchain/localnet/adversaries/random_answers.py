@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def random_miner(subnet: str = "vision", seed: int = 0) -> "Miner":
-    """A miner that guesses, very sure of itself; it commits a hash of nothing, so only its answers betray it."""
+    """A miner that guesses, very sure of itself; it commits a hash of nothing, so only its
+    answers betray it.
+    """
     from miners import Miner
 
     miner = Miner(subnet, model_hash=sha256(b"no model" + seed.to_bytes(8, "big")).digest())

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A miner that serves somebody else's answers, through an accomplice.
 
-Miners answer seats only, so the relay cannot ask its victim itself. Its friend, a validator, asks in its own name:
+Miners answer seats only, so the relay cannot ask its victim itself. Its friend, a validator, asks
+in its own name:
 
     validator -> relay -> friend (holds a seat) -> victim, and all the way back
 
-That is at least one round trip more than the subnet's deadline is meant for; and the model hash that the relay has to
-commit is either the victim's, which was committed before, or not that of the model whose answers it sells.
+That is at least one round trip more than the subnet's deadline is meant for; and the model hash
+that the relay has to commit is either the victim's, which was committed before, or not that of
+the model whose answers it sells.
 """
 
 from collections.abc import Awaitable, Callable
