@@ -23,10 +23,11 @@ MAX_GAS = 1 << 24  # what one transaction may use (EIP-7825)
 class Call:
     """A transaction that is not signed yet.
 
-    gas: None lets the sender estimate; a number needs no node, so it can be signed in advance.
+    to: None creates a contract. gas: None lets the sender estimate; a number needs no node, so it
+    can be signed in advance.
     """
 
-    to: str
+    to: str | None
     data: str
     doing: str
     gas: int | None = None

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Subnets in domain words: creation, start, epochs, hyperparameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from offchain.chain.contract import Call, Contract, Event, Query
+from offchain.protocol.eras import EpochWindow
+from offchain.protocol.hyperparameters import HYPERPARAMETERS, hyperparameter
+from offchain.protocol.identifiers import NONE, Epoch, Tick
+
+
+@dataclass(frozen=True, slots=True)
+class SubnetCreated(Event):
+    """A subnet was bought; it pays nobody before its start."""
+
+    netuid: int
+    owner: str
+    incarnation: int
+    max_uids: int
+    max_validators: int
+    cost_rao: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubnetStarted(Event):
+    """Epoch 0 (or the next one of a reused netuid) begins at `start_tick`."""
+
+    netuid: int
+    called_tick: int
+    start_tick: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsensusParameters:
+    """What a close freezes, as of the start of an epoch."""
+
+    kappa_u16: int
+    bonds_penalty_u16: int
+    bonds_moving_average_ppm: int
+    owner_hotkey: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartTicks:
+    """When `start` was called and when epoch 0 begins; both None before."""
+
+    called_tick: int | None
+    start_tick: int | None
+
+
+class Subnets(Contract):
+    """Registration cost, owner, eras and hyperparameters, start."""
+
+    NAME = "Subnets"
+
+    def exists(self, netuid: int) -> bool:
+        return bool(self.read("exists", netuid))
+
+    def exists_query(self, netuid: int) -> Query[bool]:
+        return self.query("exists", netuid)
+
+    def owner_of(self, netuid: int) -> str:
+        """The coldkey that owns a subnet."""
+        return str(self.read("owner_of", netuid))
+
+    def incarnation_of(self, netuid: int) -> int:
+        return int(self.read("incarnation_of", netuid))
+
+    def max_uids(self, netuid: int) -> int:
+        return int(self.read("max_uids", netuid))
+
+    def max_validators(self, netuid: int) -> int:
+        return int(self.read("max_validators", netuid))
+
+    def cost_rao(self) -> int:
+        """Price of a new subnet now."""
+        return int(self.read("cost_rao"))
+
+    def start_ticks(self, netuid: int) -> StartTicks:
+        called, start = self.read("start_ticks", netuid)
+        return StartTicks(
+            None if called == NONE else int(called), None if start == NONE else int(start)
+        )
+
+    def epoch_at(self, netuid: int, tick: int, block: int | str = "latest") -> EpochWindow:
+        """The epoch that a tick lies in; raises `Reverted` before the subnet's start."""
+        return _window(self.read("epoch_at", netuid, tick, block=block))
+
+    def window_of(self, netuid: int, epoch: int, block: int | str = "latest") -> EpochWindow:
+        return _window(self.read("window_of", netuid, epoch, block=block))
+
+    def next_epoch(self, netuid: int) -> int:
+        """First epoch that a registration or poke made now serves; answers before the start too."""
+        return int(self.read("next_epoch", netuid))
+
+    def poke_tick(self, netuid: int) -> int:
+        """The tick whose stake decides pokes made now."""
+        return int(self.read("poke_tick", netuid))
+
+    def parameter_at(self, netuid: int, name: str, epoch: int) -> int:
+        return int(self.read("parameter_at", netuid, hyperparameter(name).id, epoch))
+
+    def parameters_at(self, netuid: int, epoch: int) -> dict[str, Query[int]]:
+        """A query for every hyperparameter, by name."""
+        return {
+            row.name: self.query("parameter_at", netuid, row.id, epoch) for row in HYPERPARAMETERS
+        }
+
+    def consensus_parameters(self, netuid: int, epoch: int) -> ConsensusParameters:
+        return ConsensusParameters(*self.read("consensus_parameters", netuid, epoch))
+
+    def create(
+        self, owner_hotkey: str, max_uids: int, max_validators: int, max_cost_rao: int
+    ) -> Call:
+        """Buy a subnet; the allowance of the cost must be there."""
+        return self.call(
+            "create", owner_hotkey, max_uids, max_validators, max_cost_rao, doing="create a subnet"
+        )
+
+    def start(self, netuid: int, start_tick: int) -> Call:
+        return self.call("start", netuid, start_tick, doing=f"start subnet {netuid}")
+
+    def set_parameter(self, netuid: int, name: str, value: int) -> Call:
+        """Raises `ConfigError` for an unknown name or a value outside the hard bounds."""
+        row = hyperparameter(name)
+        row.check(value)
+        return self.call("set_parameter", netuid, row.id, value, doing=f"set {name}")
+
+    def set_schedule(self, netuid: int, tempo: int, reveal_ticks: int, window_ticks: int) -> Call:
+        """Ticks throughout; from the boundary after the next."""
+        return self.call(
+            "set_schedule", netuid, tempo, reveal_ticks, window_ticks, doing="set the schedule"
+        )
+
+
+def _window(values: Any) -> EpochWindow:
+    epoch, start_tick, tempo, reveal_ticks, window_ticks = values
+    return EpochWindow(Epoch(epoch), Tick(start_tick), tempo, reveal_ticks, window_ticks)
