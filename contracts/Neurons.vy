@@ -1,0 +1,641 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Neurons
+@license AGPL-3.0-only
+@notice A uid is a place in a subnet, a neuron is who holds it. Registrations are paid now and serve from the
+        next boundary; the replaced neuron serves and is paid to the end of its epoch. Validators sit
+        in seats that they take by stake at a tick that is over.
+@custom:invariant
+        The set and the seats of an epoch that has begun never change.
+        A uid changes hands at most once per boundary; a registration holds at most one seat.
+        This contract holds no tokens between transactions.
+@custom:trust
+        Settlement reports scores and takes the replaced-bitmaps. Nobody can register a hotkey
+        without its consent, or a neuron without paying; there is no other power.
+@custom:kill registration_allowed = 0 in Subnets stops registrations; seats, endpoints and pay keep working.
+"""
+
+from ethereum.ercs import IERC20
+
+from snekmate.utils import ecdsa
+from snekmate.utils import eip712_domain_separator as eip712
+
+from contracts.interfaces import IEmission
+from contracts.interfaces import INeurons
+from contracts.interfaces import IStaking
+from contracts.interfaces import ISubnets
+from contracts.modules import burn_price
+from contracts.modules import clock as ticks
+from contracts.modules import constants as c
+from contracts.modules import generations
+from contracts.modules import hotkeys
+from contracts.modules import hyperparameters as h
+from contracts.modules import pruning
+from contracts.modules import registration_id as ids
+from contracts.modules import seats
+
+implements: INeurons
+
+initializes: ticks
+initializes: eip712
+initializes: generations
+initializes: pruning
+initializes: seats
+initializes: hotkeys
+initializes: burn_price
+
+exports: (
+    # time
+    ticks.clock,
+    ticks.CLOCK_MODE,
+    ticks.genesis_at,
+    ticks.tick_seconds,
+    # consent
+    eip712.eip712Domain,
+)
+
+_CONSENT_TYPE: constant(bytes32) = keccak256(
+    "Register(uint256 netuid,address hotkey,address coldkey,uint256 nonce)"
+)
+
+_MAX_PORT: constant(uint256) = 2**16 - 1
+_MAX_IPV4: constant(uint256) = 2**32 - 1
+_MAX_IPV6: constant(uint256) = 2**128 - 1
+# 127.0.0.1 and ::1
+_LOOPBACK_IPV4: constant(uint256) = 127 * 2**24 + 1
+_LOOPBACK_IPV6: constant(uint256) = 1
+_MASK_32: constant(uint256) = 2**32 - 1
+
+TAO: immutable(IERC20)
+EMISSION: immutable(IEmission)
+STAKING: immutable(IStaking)
+SUBNETS: immutable(ISubnets)
+SETTLEMENT: immutable(address)
+
+# of a registration id: ip 128 | port 16 | ip_type 8 | protocol 8 | version 32 | served_tick 64
+_axons: HashMap[uint256, uint256]
+_models: HashMap[uint256, INeurons.ModelCommitment]
+
+
+@deploy
+def __init__(
+    tao: address,
+    emission: address,
+    staking: address,
+    subnets: address,
+    settlement: address,
+    genesis_at: uint256,
+    tick_seconds: uint256,
+):
+    """
+    @param tao The token.
+    @param emission Recycles what registrations pay.
+    @param staking Owns hotkeys and knows their stake.
+    @param subnets Knows epochs and parameters.
+    @param settlement Reports scores and takes the replaced-bitmaps.
+    @param genesis_at Unix time of tick 0.
+    @param tick_seconds Seconds of a tick.
+    """
+    ticks.__init__(genesis_at, tick_seconds)
+    eip712.__init__("evmtensor Neurons", "1")
+    TAO = IERC20(tao)
+    EMISSION = IEmission(emission)
+    STAKING = IStaking(staking)
+    SUBNETS = ISubnets(subnets)
+    SETTLEMENT = settlement
+
+
+@external
+def register(
+    netuid: uint256, hotkey: address, max_burn_rao: uint256, signature: Bytes[65]
+) -> uint256:
+    """
+    @notice Register a hotkey that consents; the caller becomes its coldkey, pays now, and it serves from
+            the next boundary.
+    @dev Loops over <= 1,024 uids when the subnet is full.
+    @param netuid Number of the subnet.
+    @param hotkey Key that works for the neuron.
+    @param max_burn_rao Most that the caller pays, in rao.
+    @param signature The hotkey's consent: EIP-712 Register(netuid, hotkey, coldkey, nonce).
+    @return The registration id.
+    """
+    terms: ISubnets.RegistrationTerms = staticcall SUBNETS.registration_terms(netuid)
+    assert terms.is_allowed, "neurons: registration closed"
+    assert not self._is_in_next_set(netuid, hotkey), "neurons: already registered"
+    self._check_consent(netuid, hotkey, msg.sender, signature)
+    burn_rao: uint256 = self._burn_rao(netuid, terms)
+    assert burn_rao <= max_burn_rao, "neurons: burn above maximum"
+    uid: uint256 = self._uid_for(netuid, terms)
+    assert uid != c.NOT_FOUND, "neurons: no uid available"
+
+    tick: uint256 = ticks._tick()
+    generation: uint256 = generations._replace(netuid, uid, terms.next_epoch)
+    registration_id: uint256 = ids._pack(netuid, uid, generation)
+    pruning._admit(netuid, uid, tick)
+    hotkeys._enter(netuid, hotkey, uid, generation, registration_id)
+    burn_price._learn(terms.burn_half_life_ticks)
+    burn_price._sell(
+        netuid, burn_rao, tick, terms.burn_increase_ppm, terms.min_burn_rao, terms.max_burn_rao
+    )
+
+    log INeurons.NeuronRegistered(
+        netuid=netuid,
+        uid=uid,
+        hotkey=hotkey,
+        coldkey=msg.sender,
+        registration_id=registration_id,
+        from_epoch=terms.next_epoch,
+        burn_rao=burn_rao,
+    )
+
+    extcall STAKING.open_pool(hotkey, msg.sender)
+    # INVARIANT: what is pulled is recycled in the same call.
+    assert extcall TAO.transferFrom(msg.sender, self, burn_rao, default_return_value=True)
+    assert extcall TAO.approve(EMISSION.address, burn_rao, default_return_value=True)
+    extcall EMISSION.recycle(burn_rao)
+    return registration_id
+
+
+@external
+def poke(netuid: uint256, seat: uint256, uid: uint256):
+    """
+    @notice Give a seat of the next epoch to a neuron that had more stake than its holder at the tick
+            before the running epoch (ties: the higher uid). Anybody may call for anybody.
+    @param netuid Number of the subnet.
+    @param seat Number of the seat, from 0.
+    @param uid Uid of a neuron of the next epoch's set.
+    """
+    terms: ISubnets.PokeTerms = staticcall SUBNETS.poke_terms(netuid)
+    assert seat < terms.max_validators, "neurons: no such seat"
+    assert uid < generations._count(netuid), "neurons: no such uid"
+    generation: uint256 = generations._latest(netuid, uid)
+    registration_id: uint256 = ids._pack(netuid, uid, generation)
+    # INVARIANT: one registration, one seat.
+    assert not seats._is_seated(netuid, uid, generation, registration_id), "neurons: already seated"
+    self._check_outweighs(netuid, seat, uid, registration_id, terms.stake_tick)
+
+    seats._take(netuid, seat, uid, generation, registration_id, terms.next_epoch)
+
+    log INeurons.SeatTaken(
+        netuid=netuid,
+        seat=seat,
+        uid=uid,
+        registration_id=registration_id,
+        from_epoch=terms.next_epoch,
+    )
+
+
+@external
+def serve_axon(
+    netuid: uint256,
+    ip: uint256,
+    port: uint256,
+    ip_type: uint256,
+    protocol: uint256,
+    version: uint256,
+):
+    """
+    @notice Say where the caller's neuron answers.
+    @param netuid Number of the subnet.
+    @param ip Address as a number; not the broadcast or loopback address.
+    @param port 1 to 65,535.
+    @param ip_type 4 or 6.
+    @param protocol Free for the subnet, below 256.
+    @param version Version of the miner's software, below 2**32.
+    """
+    registration_id: uint256 = self._registration_of_caller(netuid)
+    self._check_endpoint(ip, port, ip_type)
+    assert protocol < 256 and version <= _MASK_32, "neurons: bad protocol or version"
+    tick: uint256 = ticks._tick()
+    self._check_serving_rate(netuid, registration_id, tick)
+
+    self._axons[registration_id] = (
+        ip << 128 | port << 112 | ip_type << 104 | protocol << 96 | version << 64 | tick
+    )
+
+    log INeurons.AxonServed(
+        netuid=netuid,
+        uid=ids._uid(registration_id),
+        registration_id=registration_id,
+        ip=ip,
+        port=port,
+        ip_type=ip_type,
+        protocol=protocol,
+        version=version,
+    )
+
+
+@external
+def commit_model(netuid: uint256, model_hash: bytes32, profile_hash: bytes32):
+    """
+    @notice Say which model the caller's neuron serves.
+    @param netuid Number of the subnet.
+    @param model_hash Hash of the model file; never zero.
+    @param profile_hash Hash of how it is run.
+    """
+    registration_id: uint256 = self._registration_of_caller(netuid)
+    assert model_hash != empty(bytes32), "neurons: hash is zero"
+    committed: INeurons.ModelCommitment = self._models[registration_id]
+    # The tick says who was first: the same model again would make it later.
+    assert (
+        model_hash != committed.model_hash or profile_hash != committed.profile_hash
+    ), "neurons: model already committed"
+
+    self._models[registration_id] = INeurons.ModelCommitment(
+        model_hash=model_hash, profile_hash=profile_hash, committed_tick=ticks._tick()
+    )
+
+    log INeurons.ModelCommitted(
+        netuid=netuid,
+        uid=ids._uid(registration_id),
+        registration_id=registration_id,
+        model_hash=model_hash,
+        profile_hash=profile_hash,
+    )
+
+
+@external
+def take_replaced(netuid: uint256, epoch: uint256) -> uint256[generations.BITMAP_WORDS]:
+    """
+    @notice Which uids changed hands at the boundaries after the last taken epoch, up to this one.
+    @param netuid Number of the subnet.
+    @param epoch The epoch that closes; later than the last taken one.
+    @return Bitmap: uid u is bit 255 - u % 256 of word u // 256.
+    """
+    self._check_settlement()
+
+    return generations._take(netuid, epoch)
+
+
+@external
+def record_scores(netuid: uint256, epoch: uint256, scores: DynArray[uint256, c.MAX_UIDS // 16]):
+    """
+    @notice Keep the scores that pruning goes by; uids that changed hands since keep their own.
+    @dev Loops over <= 64 words. Scores so old that the ring does not know who changed are dropped.
+    @param netuid Number of the subnet.
+    @param epoch The epoch that became final.
+    @param scores u16 lanes, 16 to a word, uid 0 on top.
+    """
+    self._check_settlement()
+    if not generations._is_exact(netuid, epoch):
+        return
+
+    pruning._record(netuid, scores, generations._changed_after(netuid, epoch))
+
+    log INeurons.ScoresRecorded(netuid=netuid, epoch=epoch)
+
+
+@external
+@view
+def generations_at(netuid: uint256, epoch: uint256) -> DynArray[uint256, c.MAX_UIDS // 8]:
+    """
+    @notice Generation of every uid in an epoch.
+    @dev Loops over max_uids / 8 words.
+    @param netuid Number of the subnet.
+    @param epoch Two epochs ago to the next one.
+    @return u32 lanes, 8 to a word, uid 0 on top; 0 = empty.
+    """
+    return generations._lanes_at(netuid, epoch, staticcall SUBNETS.max_uids(netuid))
+
+
+@external
+@view
+def registration_at(netuid: uint256, uid: uint256, epoch: uint256) -> uint256:
+    """
+    @notice Who holds a uid in an epoch.
+    @param netuid Number of the subnet.
+    @param uid Any uid.
+    @param epoch Two epochs ago to the next one.
+    @return The registration id; 0 = empty.
+    """
+    return self._registration_at(netuid, uid, epoch)
+
+
+@external
+@view
+def hotkey_of(registration_id: uint256) -> address:
+    """
+    @notice Hotkey of a neuron, also after it was replaced.
+    @param registration_id netuid << 64 | uid << 48 | generation.
+    @return The hotkey; zero if the id was never given out.
+    """
+    return hotkeys._hotkey_of(registration_id)
+
+
+@external
+@view
+def uid_of(netuid: uint256, hotkey: address, epoch: uint256) -> uint256:
+    """
+    @notice Uid of a hotkey in the set of an epoch.
+    @param netuid Number of the subnet.
+    @param hotkey The key.
+    @param epoch Two epochs ago to the next one.
+    @return The uid; 2**256-1 if it is not in the set.
+    """
+    later: uint256 = generations._later(netuid, epoch)
+    for steps: uint256 in range(hotkeys.HISTORY):
+        uid: uint256 = 0
+        generation: uint256 = 0
+        uid, generation = hotkeys._registration_back(netuid, hotkey, steps)
+        if generation == 0:
+            break
+        if generations._before(netuid, uid, later) == generation:
+            return uid
+    return c.NOT_FOUND
+
+
+@external
+@view
+def seat_at(netuid: uint256, seat: uint256, epoch: uint256) -> INeurons.Seat:
+    """
+    @notice Who sits in a seat in an epoch.
+    @param netuid Number of the subnet.
+    @param seat Number of the seat.
+    @param epoch Two epochs ago to the next one.
+    @return Registration id and first epoch of its unbroken tenure; both 0 = empty.
+    """
+    assert seat < c.MAX_SEATS, "neurons: no such seat"
+    return self._seat_at(netuid, seat, epoch, generations._later(netuid, epoch))
+
+
+@external
+@view
+def seats_at(netuid: uint256, epoch: uint256) -> DynArray[uint256, c.MAX_SEATS]:
+    """
+    @notice All seats of an epoch.
+    @dev Loops over max_validators <= 64 seats.
+    @param netuid Number of the subnet.
+    @param epoch Two epochs ago to the next one.
+    @return registration_id << 64 | since_epoch a seat; 0 = empty.
+    """
+    later: uint256 = generations._later(netuid, epoch)
+    words: DynArray[uint256, c.MAX_SEATS] = []
+    for seat: uint256 in range(staticcall SUBNETS.max_validators(netuid), bound=c.MAX_SEATS):
+        holder: INeurons.Seat = self._seat_at(netuid, seat, epoch, later)
+        words.append(holder.registration_id << 64 | holder.since_epoch)
+    return words
+
+
+@external
+@view
+def burn_rao(netuid: uint256) -> uint256:
+    """
+    @notice What a registration costs now.
+    @param netuid Number of the subnet.
+    @return Amount in rao.
+    """
+    return self._burn_rao(netuid, staticcall SUBNETS.registration_terms(netuid))
+
+
+@external
+@view
+def axon_of(netuid: uint256, uid: uint256) -> INeurons.Axon:
+    """
+    @notice Where the neuron that serves in the running epoch answers.
+    @param netuid Number of the subnet.
+    @param uid Its uid.
+    @return The endpoint; all zero if it has none.
+    """
+    epoch: uint256 = staticcall SUBNETS.running_epoch(netuid)
+    axon: uint256 = self._axons[self._registration_at(netuid, uid, epoch)]
+    return INeurons.Axon(
+        ip=axon >> 128,
+        port=(axon >> 112) & _MAX_PORT,
+        ip_type=(axon >> 104) & 255,
+        protocol=(axon >> 96) & 255,
+        version=(axon >> 64) & _MASK_32,
+        served_tick=axon & (2**64 - 1),
+    )
+
+
+@external
+@view
+def model_of(registration_id: uint256) -> INeurons.ModelCommitment:
+    """
+    @notice Which model a neuron committed to last.
+    @param registration_id netuid << 64 | uid << 48 | generation.
+    @return Both hashes and the tick; all zero if there is none.
+    """
+    return self._models[registration_id]
+
+
+@external
+@view
+def nonce_of(hotkey: address) -> uint256:
+    """
+    @notice Nonce of the next consent that a hotkey signs.
+    @param hotkey The key.
+    @return Number of its registrations.
+    """
+    return hotkeys._nonces[hotkey]
+
+
+@external
+@view
+def uid_count(netuid: uint256) -> uint256:
+    """
+    @notice How many uids were ever taken.
+    @param netuid Number of the subnet.
+    @return They are 0 to this less 1.
+    """
+    return generations._count(netuid)
+
+
+@external
+@view
+def pruning_of(netuid: uint256, uid: uint256) -> (uint256, uint256):
+    """
+    @notice What pruning goes by.
+    @param netuid Number of the subnet.
+    @param uid Uid of the latest neuron.
+    @return Its u16 score and the tick of its registration.
+    """
+    assert uid < c.MAX_UIDS, "neurons: no such uid"
+    return pruning._score(netuid, uid), pruning._registered_tick(netuid, uid)
+
+
+@internal
+@view
+def _is_in_next_set(netuid: uint256, hotkey: address) -> bool:
+    """
+    @notice Whether a hotkey is registered for the next epoch.
+    """
+    uid: uint256 = 0
+    generation: uint256 = 0
+    uid, generation = hotkeys._registration_back(netuid, hotkey, 0)
+    return generation != 0 and generations._latest(netuid, uid) == generation
+
+
+@internal
+@view
+def _burn_rao(netuid: uint256, terms: ISubnets.RegistrationTerms) -> uint256:
+    """
+    @notice Price of a registration at this tick.
+    """
+    return burn_price._quote(
+        netuid,
+        ticks._tick(),
+        terms.created_tick,
+        terms.burn_half_life_ticks,
+        terms.min_burn_rao,
+        terms.max_burn_rao,
+    )
+
+
+@internal
+@view
+def _uid_for(netuid: uint256, terms: ISubnets.RegistrationTerms) -> uint256:
+    """
+    @notice Uid for a new neuron: the first that was never taken, else one that makes room.
+    """
+    count: uint256 = generations._count(netuid)
+    if count < terms.max_uids:
+        return count
+    owner_uid: uint256 = c.NOT_FOUND
+    if self._is_in_next_set(netuid, terms.owner_hotkey):
+        generation: uint256 = 0
+        owner_uid, generation = hotkeys._registration_back(netuid, terms.owner_hotkey, 0)
+    return pruning._choose(
+        netuid,
+        count,
+        ticks._tick(),
+        terms.immunity_ticks,
+        owner_uid,
+        generations._staged(netuid, terms.next_epoch),
+    )
+
+
+@internal
+@view
+def _registration_of_caller(netuid: uint256) -> uint256:
+    """
+    @notice Registration id of the calling hotkey, which serves now or from the next boundary on.
+    """
+    uid: uint256 = 0
+    generation: uint256 = 0
+    uid, generation = hotkeys._registration_back(netuid, msg.sender, 0)
+    assert generation != 0, "neurons: not registered"
+    if generations._latest(netuid, uid) != generation:
+        # replaced at the next boundary, it still serves
+        epoch: uint256 = staticcall SUBNETS.running_epoch(netuid)
+        assert generations._at(netuid, uid, epoch) == generation, "neurons: no longer registered"
+    return ids._pack(netuid, uid, generation)
+
+
+@internal
+@view
+def _registration_at(netuid: uint256, uid: uint256, epoch: uint256) -> uint256:
+    """
+    @notice Registration id of a uid in an epoch; 0 = empty.
+    """
+    assert uid < c.MAX_UIDS, "neurons: no such uid"
+    generation: uint256 = generations._at(netuid, uid, epoch)
+    if generation == 0:
+        return 0
+    return ids._pack(netuid, uid, generation)
+
+
+@internal
+@view
+def _seat_at(netuid: uint256, seat: uint256, epoch: uint256, later: uint256) -> INeurons.Seat:
+    """
+    @notice Who sits in a seat; a holder that is not a neuron in that epoch leaves it empty.
+    """
+    uid: uint256 = 0
+    generation: uint256 = 0
+    since_epoch: uint256 = 0
+    uid, generation, since_epoch = seats._holder_at(netuid, seat, epoch)
+    if generation == 0 or generations._before(netuid, uid, later) != generation:
+        return empty(INeurons.Seat)
+    return INeurons.Seat(
+        registration_id=ids._pack(netuid, uid, generation), since_epoch=since_epoch
+    )
+
+
+@internal
+@view
+def _stake_at(registration_id: uint256, tick: uint256) -> uint256:
+    """
+    @notice Stake behind a neuron's hotkey at a tick that is over.
+    """
+    return staticcall STAKING.stake_at(hotkeys._hotkey_of(registration_id), tick)
+
+
+@internal
+@view
+def _check_consent(netuid: uint256, hotkey: address, coldkey: address, signature: Bytes[65]):
+    """
+    @notice The hotkey signed for this chain, contract, subnet, coldkey and nonce.
+    """
+    # SAFETY: a signature of odd length recovers to zero, which is nobody's key.
+    assert hotkey != empty(address), "neurons: no hotkey"
+    digest: bytes32 = eip712._hash_typed_data_v4(
+        keccak256(abi_encode(_CONSENT_TYPE, netuid, hotkey, coldkey, hotkeys._nonces[hotkey]))
+    )
+    assert ecdsa._recover_sig(digest, signature) == hotkey, "neurons: no consent"
+
+
+@internal
+@view
+def _check_outweighs(
+    netuid: uint256, seat: uint256, uid: uint256, registration_id: uint256, tick: uint256
+):
+    """
+    @notice The neuron had stake, and more than the seat's holder in the next epoch if there is one.
+    """
+    stake_rao: uint256 = self._stake_at(registration_id, tick)
+    assert stake_rao > 0, "neurons: no stake"
+    holder_uid: uint256 = 0
+    holder_generation: uint256 = 0
+    holder_uid, holder_generation = seats._newest(netuid, seat)
+    if holder_generation == 0 or generations._latest(netuid, holder_uid) != holder_generation:
+        return
+    holder_rao: uint256 = self._stake_at(
+        ids._pack(netuid, holder_uid, holder_generation), tick
+    )
+    assert (
+        stake_rao > holder_rao or (stake_rao == holder_rao and uid > holder_uid)
+    ), "neurons: holder has more stake"
+
+
+@internal
+@view
+def _check_serving_rate(netuid: uint256, registration_id: uint256, tick: uint256):
+    """
+    @notice The last change of the endpoint is long enough ago; the first is free.
+    """
+    axon: uint256 = self._axons[registration_id]
+    if axon == 0:
+        return
+    epoch: uint256 = staticcall SUBNETS.running_epoch(netuid)
+    rate_limit_ticks: uint256 = staticcall SUBNETS.parameter_at(
+        netuid, h.SERVING_RATE_LIMIT, epoch
+    )
+    served_tick: uint256 = axon & (2**64 - 1)
+    assert tick >= served_tick + rate_limit_ticks, "neurons: serving too often"
+
+
+@internal
+@pure
+def _check_endpoint(ip: uint256, port: uint256, ip_type: uint256):
+    """
+    @notice Bittensor's rules for an axon (mechanics 5.6).
+    """
+    assert port > 0 and port <= _MAX_PORT, "neurons: bad port"
+    if ip_type == 4:
+        # below the broadcast address
+        assert ip < _MAX_IPV4 and ip != _LOOPBACK_IPV4, "neurons: bad ip"
+    else:
+        assert ip_type == 6, "neurons: bad ip type"
+        assert ip < _MAX_IPV6 and ip != _LOOPBACK_IPV6, "neurons: bad ip"
+
+
+@internal
+@view
+def _check_settlement():
+    """
+    @notice The caller is Settlement.
+    """
+    assert msg.sender == SETTLEMENT, "neurons: not settlement"

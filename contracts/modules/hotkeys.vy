@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Hotkeys
+@license AGPL-3.0-only
+@notice Which hotkey a registration id belongs to, for ever, and which uids a hotkey had lately.
+@custom:invariant The hotkey of a registration id never changes.
+"""
+
+# one registration of a hotkey: uid 10 | generation 32
+_ENTRY_BITS: constant(uint256) = 42
+_ENTRY_MASK: constant(uint256) = 2**42 - 1
+_MASK_32: constant(uint256) = 2**32 - 1
+# A hotkey registers at most once per boundary: four answer for the last two epochs, the running and the next.
+HISTORY: constant(uint256) = 4
+
+_hotkeys: HashMap[uint256, address]
+# the last four registrations of a hotkey in a subnet, newest in the lowest bits
+_history: HashMap[uint256, HashMap[address, uint256]]
+# nonce of the next consent
+_nonces: HashMap[address, uint256]
+
+
+@internal
+def _enter(
+    netuid: uint256, hotkey: address, uid: uint256, generation: uint256, registration_id: uint256
+):
+    """
+    @notice A hotkey registered; its consent is used up.
+    """
+    history: uint256 = self._history[netuid][hotkey]
+    kept: uint256 = history & (2 ** ((HISTORY - 1) * _ENTRY_BITS) - 1)
+
+    self._hotkeys[registration_id] = hotkey
+    self._history[netuid][hotkey] = kept << _ENTRY_BITS | uid << 32 | generation
+    self._nonces[hotkey] += 1
+
+
+@internal
+@view
+def _registration_back(netuid: uint256, hotkey: address, steps: uint256) -> (uint256, uint256):
+    """
+    @notice uid and generation of a hotkey's latest registration, or of one some steps before it.
+    @return Generation 0: none.
+    """
+    entry: uint256 = (self._history[netuid][hotkey] >> steps * _ENTRY_BITS) & _ENTRY_MASK
+    return entry >> 32, entry & _MASK_32
+
+
+@internal
+@view
+def _hotkey_of(registration_id: uint256) -> address:
+    """
+    @notice Hotkey of a registration id; zero if it was never given out.
+    """
+    return self._hotkeys[registration_id]

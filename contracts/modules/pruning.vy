@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Pruning
+@license AGPL-3.0-only
+@notice Who makes room in a full subnet: the lowest score first, then the earliest registration, then the
+        lowest uid (mechanics 5.3). Immune neurons go only when too few others are left.
+@custom:invariant The owner's neuron, and a neuron whose uid already changes hands, are never chosen.
+"""
+
+from contracts.modules import constants as c
+from contracts.modules import generations
+
+# Above so many neurons outside immunity, one of them is chosen; else an immune one (Bittensor's MinNonImmuneUids).
+MIN_NON_IMMUNE: constant(uint256) = 10
+
+_SCORE_WORDS: constant(uint256) = c.MAX_UIDS // 16
+_TICK_WORDS: constant(uint256) = c.MAX_UIDS // 8
+_MASK_32: constant(uint256) = 2**32 - 1
+
+# u16 lanes, 16 to a word, uid 0 on top
+_scores: HashMap[uint256, uint256[_SCORE_WORDS]]
+# tick of registration: u32 lanes, 8 to a word, uid 0 on top
+_ticks: HashMap[uint256, uint256[_TICK_WORDS]]
+
+
+@internal
+def _admit(netuid: uint256, uid: uint256, tick: uint256):
+    """
+    @notice A neuron registered for a uid: immune from now, its score is 0.
+    """
+    # 2**32 ticks of one second are 136 years
+    assert tick <= _MASK_32, "neurons: clock out of range"
+    offset: uint256 = 32 * (7 - uid % 8)
+    word: uint256 = self._ticks[netuid][uid // 8]
+    self._ticks[netuid][uid // 8] = word & ~(_MASK_32 << offset) | tick << offset
+    self._scores[netuid][uid // 16] &= ~(c.U16_MAX << 16 * (15 - uid % 16))
+
+
+@internal
+def _record(
+    netuid: uint256,
+    scores: DynArray[uint256, _SCORE_WORDS],
+    changed: uint256[generations.BITMAP_WORDS],
+):
+    """
+    @notice Keep the scores of an epoch, except those of uids that have changed hands since.
+    @dev Loops over <= 64 words, one write each.
+    """
+    for word: uint256 in range(len(scores), bound=_SCORE_WORDS):
+        sixteen: uint256 = (changed[word // 16] >> (240 - 16 * (word % 16))) & c.U16_MAX
+        recorded: uint256 = scores[word]
+        if sixteen != 0:
+            kept: uint256 = self._lanes_of(sixteen)
+            recorded = recorded & ~kept | self._scores[netuid][word] & kept
+        self._scores[netuid][word] = recorded
+
+
+@internal
+@view
+def _choose(
+    netuid: uint256,
+    count: uint256,
+    tick: uint256,
+    immunity_ticks: uint256,
+    owner_uid: uint256,
+    staged: uint256[generations.BITMAP_WORDS],
+) -> uint256:
+    """
+    @notice The uid that makes room; NOT_FOUND if none can.
+    @dev Loops over count <= 1,024 uids, three reads for every 16.
+    """
+    mature: uint256 = c.NOT_FOUND
+    mature_count: uint256 = 0
+    immune: uint256 = c.NOT_FOUND
+    for word: uint256 in range((count + 15) // 16, bound=_SCORE_WORDS):
+        scores: uint256 = self._scores[netuid][word]
+        registered: uint256[2] = [
+            self._ticks[netuid][2 * word], self._ticks[netuid][2 * word + 1]
+        ]
+        barred: uint256 = staged[word // 16] >> (240 - 16 * (word % 16))
+        for lane: uint256 in range(16):
+            uid: uint256 = 16 * word + lane
+            if uid >= count:
+                break
+            if uid == owner_uid or (barred >> (15 - lane)) & 1 == 1:
+                continue
+            since_tick: uint256 = (registered[lane // 8] >> 32 * (7 - lane % 8)) & _MASK_32
+            # score, then earliest registration, then lowest uid
+            score: uint256 = (scores >> 16 * (15 - lane)) & c.U16_MAX
+            order: uint256 = score << 48 | since_tick << 16 | uid
+            if since_tick + immunity_ticks > tick:
+                immune = min(immune, order)
+            else:
+                mature = min(mature, order)
+                mature_count += 1
+    chosen: uint256 = immune
+    if mature_count > MIN_NON_IMMUNE:
+        chosen = mature
+    if chosen == c.NOT_FOUND:
+        return c.NOT_FOUND
+    return chosen & c.U16_MAX
+
+
+@internal
+@view
+def _score(netuid: uint256, uid: uint256) -> uint256:
+    """
+    @notice Score of a uid's latest neuron, u16.
+    """
+    return (self._scores[netuid][uid // 16] >> 16 * (15 - uid % 16)) & c.U16_MAX
+
+
+@internal
+@view
+def _registered_tick(netuid: uint256, uid: uint256) -> uint256:
+    """
+    @notice Tick at which a uid's latest neuron registered.
+    """
+    return (self._ticks[netuid][uid // 8] >> 32 * (7 - uid % 8)) & _MASK_32
+
+
+@internal
+@pure
+def _lanes_of(sixteen: uint256) -> uint256:
+    """
+    @notice Sixteen bits as sixteen u16 lanes of ones, bit 15 on top.
+    """
+    lanes: uint256 = 0
+    for bit: uint256 in range(16):
+        if (sixteen >> bit) & 1 == 1:
+            lanes |= c.U16_MAX << 16 * bit
+    return lanes
