@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors of the validator.
 
-    ConfigError
-    +-- JournalLocked     another process works with the same hotkey and journal
-    +-- JournalFull       the disk refused the journal: nothing was committed
-    ConsensusMismatch
-    +-- JournalCorrupt    both copies of an entry fail their checksum: the row cannot be revealed
+ConfigError
++-- JournalLocked     another process works with the same hotkey and journal
++-- JournalFull       the disk refused the journal: nothing was committed
+ConsensusMismatch
++-- JournalCorrupt    both copies of an entry fail their checksum: the row cannot be revealed
 """
 
 from offchain.protocol.errors import ConfigError, ConsensusMismatch
