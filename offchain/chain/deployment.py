@@ -44,7 +44,7 @@ from offchain.chain.errors import (
 from offchain.chain.network import check_chain
 from offchain.chain.powers import check_powers
 from offchain.chain.presets import Preset
-from offchain.chain.transactions import Sender
+from offchain.chain.transactions import TRANSFER_GAS, Sender
 
 ORDER = (
     "Tao",
@@ -200,6 +200,9 @@ def _plan(sender: Sender, preset: Preset, path: Path, evm: str | None) -> Plan:
     stored = _stored_plan(sender, preset, path)
     if stored is not None:
         return stored
+    if connection.head().number == 0:
+        # Anvil runs view calls on its genesis block at time 1, before any genesis of ours
+        sender.send(Call(sender.address, "0x", "make the first block", gas=TRANSFER_GAS))
     head = connection.head()
     plan = Plan(
         chain_id=connection.chain_id,
