@@ -40,6 +40,8 @@ class Preset:
     min_stake_rao: int
     genesis_rao: int
     timelock_seconds: int
+    min_lock_rao: int
+    lock_reduction_ticks: int
 
     @property
     def tick_seconds(self) -> int:
@@ -53,6 +55,8 @@ MINIMAL = Preset(
     min_stake_rao=2_000_000,
     genesis_rao=1_000_000 * RAO,
     timelock_seconds=10,
+    min_lock_rao=100 * RAO,
+    lock_reduction_ticks=1_000,
 )
 FULL = Preset(
     MAINNET,
@@ -61,6 +65,8 @@ FULL = Preset(
     min_stake_rao=2_000_000,
     genesis_rao=1_000_000 * RAO,
     timelock_seconds=2 * 86_400,
+    min_lock_rao=1_000 * RAO,
+    lock_reduction_ticks=100_800,
 )
 
 # name of a contract -> what its constructor is given
@@ -76,6 +82,16 @@ CONSTRUCTORS: dict[str, Callable[[Preset, Addresses, int], tuple[Any, ...]]] = {
         *(a[name] for name in ("Tao", "Neurons", "Rewards")),
         *(genesis, p.tick_seconds, p.unbonding_ticks, p.vesting_ticks, p.min_stake_rao),
     ),
+    "Subnets": lambda p, a, genesis: (
+        *(a[name] for name in ("Tao", "Emission", "Timelock")),
+        *(genesis, p.tick_seconds),
+        *(p.profile.tempo_ticks, p.profile.reveal_ticks, p.profile.window_ticks),
+        *(p.min_lock_rao, p.lock_reduction_ticks),
+    ),
+    "Neurons": lambda p, a, genesis: (
+        *(a[name] for name in ("Tao", "Emission", "Staking", "Subnets", "Settlement")),
+        *(genesis, p.tick_seconds),
+    ),
     "Weights": lambda p, a, genesis: (
         *(a[name] for name in ("Staking", "Subnets", "Neurons")),
         *(genesis, p.tick_seconds),
@@ -83,7 +99,7 @@ CONSTRUCTORS: dict[str, Callable[[Preset, Addresses, int], tuple[Any, ...]]] = {
     "YumaKernel": lambda p, a, _: (),
     "Rewards": lambda p, a, _: tuple(a[n] for n in ("Tao", "Staking", "Neurons", "Settlement")),
 }
-NAMES = (*CONSTRUCTORS, "Subnets", "Neurons", "Settlement")
+NAMES = tuple(dict.fromkeys((*CONSTRUCTORS, "Subnets", "Neurons", "Settlement")))
 
 
 @dataclass(frozen=True, slots=True)
