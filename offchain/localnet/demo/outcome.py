@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Did the economy do what it promises? Pure: facts from the chain in, verdicts out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from offchain.localnet.demo.cast import HONEST_MODELS_BY_QUALITY, Player, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One player's result over all settled epochs, in rao.
+
+    server_rao, validator_rao: cumulative in the last final root. claimed_server_rao,
+    claimed_validator_rao: what `Rewards` has paid for the registration.
+    """
+
+    player: Player
+    uid: int
+    server_rao: int
+    validator_rao: int
+    claimed_server_rao: int
+    claimed_validator_rao: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochBooks:
+    """Where one epoch's emission went, in rao."""
+
+    epoch: int
+    drained_rao: int
+    pot_before_rao: int
+    payouts_rao: int
+    owner_rao: int
+    proposer_rao: int
+    recycled_rao: int
+    pot_after_rao: int
+
+    @property
+    def gap_rao(self) -> int:
+        """0 if the books balance."""
+        spent = self.payouts_rao + self.owner_rao + self.proposer_rao + self.recycled_rao
+        return self.drained_rao + self.pot_before_rao - spent - self.pot_after_rao
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One promise, whether it was kept, and the numbers behind it."""
+
+    promise: str
+    kept: bool
+    because: str
+
+
+def judge(accounts: Sequence[Account], books: Sequence[EpochBooks]) -> list[Verdict]:
+    """Every promise of the demo, in the order in which it is told."""
+    return [
+        quality_pays(accounts),
+        cheating_miners_lose(accounts),
+        cheating_validator_loses(accounts),
+        books_balance(books),
+        claims_are_paid(accounts),
+    ]
+
+
+def quality_pays(accounts: Sequence[Account]) -> Verdict:
+    """Honest miners earn in the order of their models' quality."""
+    earned = {a.player.model: a.server_rao for a in accounts if a.player.role is Role.HONEST_MINER}
+    amounts = [earned.get(model, 0) for model in HONEST_MODELS_BY_QUALITY]
+    kept = all(better > worse for better, worse in pairwise(amounts))
+    listed = ", ".join(f"{m} {x}" for m, x in zip(HONEST_MODELS_BY_QUALITY, amounts, strict=True))
+    return Verdict("better models earn more", kept and amounts[-1] > 0, f"{listed} rao")
+
+
+def cheating_miners_lose(accounts: Sequence[Account]) -> Verdict:
+    """Random, relaying and offline miners earn less than half of the worst honest one."""
+    honest = [a.server_rao for a in accounts if a.player.role is Role.HONEST_MINER]
+    others = {
+        a.player.name: a.server_rao
+        for a in accounts
+        if not a.player.role.is_validator and a.player.role is not Role.HONEST_MINER
+    }
+    worst = min(honest, default=0)
+    kept = bool(others) and all(2 * earned < worst for earned in others.values())
+    listed = ", ".join(f"{name} {earned}" for name, earned in others.items())
+    return Verdict(
+        "random, relaying and offline miners earn less than half of the worst honest one",
+        kept,
+        f"{listed}; worst honest {worst} rao",
+    )
+
+
+def cheating_validator_loses(accounts: Sequence[Account]) -> Verdict:
+    """Per stake, the cheat earns less than half of the worst honest validator."""
+    cheats = [a for a in accounts if a.player.role is Role.CHEATING_VALIDATOR]
+    honest = [a for a in accounts if a.player.role is Role.HONEST_VALIDATOR]
+    # cross-multiplied, so that no division rounds in anybody's favour
+    kept = bool(cheats and honest) and all(
+        2 * c.validator_rao * h.player.stake_rao < h.validator_rao * c.player.stake_rao
+        for c in cheats
+        for h in honest
+    )
+    listed = ", ".join(
+        f"{a.player.name} {a.validator_rao * 1000 // max(1, a.player.stake_rao)}"
+        for a in honest + cheats
+    )
+    return Verdict(
+        "the cheating validator earns less than half of an honest one, per stake",
+        kept,
+        f"{listed} thousandths of the stake",
+    )
+
+
+def books_balance(books: Sequence[EpochBooks]) -> Verdict:
+    """Every rao of emission is paid, recycled or in the pot, in every epoch."""
+    gaps = {b.epoch: b.gap_rao for b in books if b.gap_rao}
+    linked = all(
+        later.pot_before_rao == earlier.pot_after_rao
+        for earlier, later in pairwise(books)
+    )
+    drained = sum(b.drained_rao for b in books)
+    because = f"{drained} rao over {len(books)} epochs" + (f", gaps {gaps}" if gaps else "")
+    return Verdict("the books balance to the rao", bool(books) and linked and not gaps, because)
+
+
+def claims_are_paid(accounts: Sequence[Account]) -> Verdict:
+    """`Rewards` has paid exactly what the last final root says, to everybody."""
+    open_claims = {
+        a.player.name: a.server_rao
+        - a.claimed_server_rao
+        + a.validator_rao
+        - a.claimed_validator_rao
+        for a in accounts
+        if (a.server_rao, a.validator_rao) != (a.claimed_server_rao, a.claimed_validator_rao)
+    }
+    paid = sum(a.claimed_server_rao + a.claimed_validator_rao for a in accounts)
+    because = f"{paid} rao paid" + (f", open: {open_claims}" if open_claims else "")
+    return Verdict("every claim was paid", paid > 0 and not open_claims, because)
