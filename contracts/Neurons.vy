@@ -4,9 +4,9 @@
 """
 @title Neurons
 @license AGPL-3.0-only
-@notice A uid is a place in a subnet, a neuron is who holds it. Registrations are paid now and serve from the
-        next boundary; the replaced neuron serves and is paid to the end of its epoch. Validators sit
-        in seats that they take by stake at a tick that is over.
+@notice A uid is a place in a subnet, a neuron is who holds it. Registrations are paid now and
+        serve from the next boundary; the replaced neuron serves and is paid to the end of its
+        epoch. Validators sit in seats that they take by stake at a tick that is over.
 @custom:invariant
         The set and the seats of an epoch that has begun never change.
         A uid changes hands at most once per boundary; a registration holds at most one seat.
@@ -14,7 +14,8 @@
 @custom:trust
         Settlement reports scores and takes the replaced-bitmaps. Nobody can register a hotkey
         without its consent, or a neuron without paying; there is no other power.
-@custom:kill registration_allowed = 0 in Subnets stops registrations; seats, endpoints and pay keep working.
+@custom:kill registration_allowed = 0 in Subnets stops registrations; seats, endpoints and pay
+        keep working.
 """
 
 from ethereum.ercs import IERC20
@@ -112,8 +113,8 @@ def register(
     netuid: uint256, hotkey: address, max_burn_rao: uint256, signature: Bytes[65]
 ) -> uint256:
     """
-    @notice Register a hotkey that consents; the caller becomes its coldkey, pays now, and it serves from
-            the next boundary.
+    @notice Register a hotkey that consents; the caller becomes its coldkey, pays now, and it
+            serves from the next boundary.
     @dev Loops over <= 1,024 uids when the subnet is full.
     @param netuid Number of the subnet.
     @param hotkey Key that works for the neuron.
@@ -161,8 +162,8 @@ def register(
 @external
 def poke(netuid: uint256, seat: uint256, uid: uint256):
     """
-    @notice Give a seat of the next epoch to a neuron that had more stake than its holder at the tick
-            before the running epoch (ties: the higher uid). Anybody may call for anybody.
+    @notice Give a seat of the next epoch to a neuron that had more stake than its holder at the
+            tick before the running epoch (ties: the higher uid). Anybody may call for anybody.
     @param netuid Number of the subnet.
     @param seat Number of the seat, from 0.
     @param uid Uid of a neuron of the next epoch's set.

@@ -4,16 +4,20 @@
 """
 @title Subnets
 @license AGPL-3.0-only
-@notice A subnet is a market for one kind of work. Its owner pays a lock to create it, starts it, and sets
-        its schedule and parameters inside hard bounds; every change is seen two epochs ahead.
+@notice A subnet is a market for one kind of work. Its owner pays a lock to create it, starts
+        it, and sets its schedule and parameters inside hard bounds; every change is seen two
+        epochs ahead.
 @custom:invariant
         The window and the parameters of an epoch that has begun, or is the next one, never change.
         token.balanceOf(self) >= the sum of all locks.
 @custom:trust
-        A subnet's owner names itself, its start and the owner's parameters, never beyond the hard bounds.
-        The timelock sets every parameter, inside the same bounds. Nobody can move a lock or an epoch.
+        A subnet's owner names itself, its start and the owner's parameters, never beyond the
+        hard bounds.
+        The timelock sets every parameter, inside the same bounds. Nobody can move a lock or an
+        epoch.
 @custom:kill
-        registration_allowed = 0, set by the timelock, stops new neurons; running epochs settle as ever.
+        registration_allowed = 0, set by the timelock, stops new neurons; running epochs settle
+        as ever.
 """
 
 from ethereum.ercs import IERC20
@@ -46,7 +50,8 @@ struct Identity:
     url: String[256]
 
 
-# start is called at most this many ticks ahead, so that no owner draws a share for a subnet that sleeps
+# start is called at most this many ticks ahead, so that no owner draws a share for a subnet
+# that sleeps
 MAX_START_DELAY_TICKS: public(constant(uint256)) = 7_200
 
 _MASK_64: constant(uint256) = 2**64 - 1
@@ -70,7 +75,8 @@ _owners: HashMap[uint256, address]
 _owner_hotkeys: HashMap[uint256, address]
 _locks_rao: HashMap[uint256, uint256]
 _identities: HashMap[uint256, Identity]
-# tempo 64 | reveal_ticks 64 | window_ticks 64, as the owner chose before the start; 0 = the defaults
+# tempo 64 | reveal_ticks 64 | window_ticks 64, as the owner chose before the start; 0 = the
+# defaults
 _drafts: HashMap[uint256, uint256]
 # tick of the call of start 64 | t0 64
 _starts: HashMap[uint256, uint256]
@@ -128,7 +134,8 @@ def create(
     assert owner_hotkey != empty(address), "subnets: no owner hotkey"
     assert max_uids >= c.MIN_UIDS and max_uids <= c.MAX_UIDS, "subnets: max_uids out of bounds"
     assert max_uids & (max_uids - 1) == 0, "subnets: not a power of two"
-    assert max_validators >= 1 and max_validators <= min(c.MAX_SEATS, max_uids), "subnets: bad seats"
+    most_validators: uint256 = min(c.MAX_SEATS, max_uids)
+    assert max_validators >= 1 and max_validators <= most_validators, "subnets: bad seats"
     netuid: uint256 = self.subnet_count + 1
     assert netuid <= c.MAX_SUBNETS, "subnets: no netuid free"
     cost_rao: uint256 = self._cost_rao()
@@ -231,7 +238,8 @@ def set_parameter(netuid: uint256, parameter_id: uint256, setting: uint256):
 @external
 def set_schedule(netuid: uint256, tempo: uint256, reveal_ticks: uint256, window_ticks: uint256):
     """
-    @notice Begin an era with other phases at the boundary after the next; before the start for epoch 0.
+    @notice Begin an era with other phases at the boundary after the next; before the start for
+            epoch 0.
     @param netuid Number of the subnet.
     @param tempo Ticks of an epoch: at most 3,600.
     @param reveal_ticks Ticks of the reveal phase: 1 to half of the tempo.

@@ -4,9 +4,9 @@
 """
 @title Burn price
 @license AGPL-3.0-only
-@notice What a registration costs: half as much after every half-life without a sale, and more by a factor
-        after each (mechanics 5.2). Bittensor multiplies once per block; here n ticks are one
-        multiplication by the n-th power. Twin: offchain/protocol/burn_price.py.
+@notice What a registration costs: half as much after every half-life without a sale, and more
+        by a factor after each (mechanics 5.2). Bittensor multiplies once per block; here n
+        ticks are one multiplication by the n-th power. Twin: offchain/protocol/burn_price.py.
 @custom:invariant The price lies between the subnet's floor and cap.
 """
 
@@ -29,7 +29,12 @@ _factors: HashMap[uint256, uint256]
 
 @internal
 def _sell(
-    netuid: uint256, sold_rao: uint256, tick: uint256, increase_ppm: uint256, least_rao: uint256, most_rao: uint256
+    netuid: uint256,
+    sold_rao: uint256,
+    tick: uint256,
+    increase_ppm: uint256,
+    least_rao: uint256,
+    most_rao: uint256,
 ):
     """
     @notice Raise the price after a sale.

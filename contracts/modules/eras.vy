@@ -10,7 +10,6 @@
 """
 
 from contracts.interfaces import ISubnets
-from contracts.modules import constants as c
 
 # hard bound of an epoch's length, in ticks
 MAX_TEMPO: constant(uint256) = 3_600
@@ -19,7 +18,8 @@ MAX_TEMPO: constant(uint256) = 3_600
 # next one lie in at most three eras.
 _ANSWERED: constant(uint256) = 4
 
-# packed era: start_tick 64 | start_epoch 64 | tempo 32 | reveal_ticks 32 | window_ticks 32 | index 32
+# packed era: start_tick 64 | start_epoch 64 | tempo 32 | reveal_ticks 32 | window_ticks 32 |
+# index 32
 _MASK_64: constant(uint256) = 2**64 - 1
 _MASK_32: constant(uint256) = 2**32 - 1
 
@@ -30,7 +30,11 @@ _older: HashMap[uint256, HashMap[uint256, uint256]]
 
 @internal
 def _begin(
-    netuid: uint256, start_tick: uint256, tempo: uint256, reveal_ticks: uint256, window_ticks: uint256
+    netuid: uint256,
+    start_tick: uint256,
+    tempo: uint256,
+    reveal_ticks: uint256,
+    window_ticks: uint256,
 ):
     """
     @notice Begin the first era, with epoch 0.
@@ -171,7 +175,8 @@ def _packed(
     """
     @notice An era in one word.
     """
-    # SAFETY: tempo bounds reveal and window, and is bounded itself; ticks and epochs stay below 2**64.
+    # SAFETY: tempo bounds reveal and window, and is bounded itself; ticks and epochs stay below
+    # 2**64.
     return (
         start_tick << 192
         | start_epoch << 128

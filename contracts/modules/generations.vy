@@ -4,9 +4,9 @@
 """
 @title Generations
 @license AGPL-3.0-only
-@notice Which neuron a uid holds in which epoch. The latest generation of every uid lies in a lane; a bitmap
-        per boundary says which uids change hands there, so that the generation in an older epoch is
-        the latest one less the bitmaps that contain the uid since.
+@notice Which neuron a uid holds in which epoch. The latest generation of every uid lies in a
+        lane; a bitmap per boundary says which uids change hands there, so that the generation
+        in an older epoch is the latest one less the bitmaps that contain the uid since.
 @custom:invariant
         A uid changes hands at most once per boundary.
         Every (boundary, uid) that changed is taken exactly once, by the first take at or after it.
@@ -32,7 +32,8 @@ _LOWEST_BITS: constant(uint256) = (
 
 # Latest generation of each uid: u32 lanes, 8 to a word, uid 0 on top.
 _lanes: HashMap[uint256, uint256[_LANE_WORDS]]
-# Bitmap of the boundary in ring entry r: words 4 * r to 4 * r + 3; uid u is bit 255 - u % 256 of word u // 256.
+# Bitmap of the boundary in ring entry r: words 4 * r to 4 * r + 3; uid u is bit 255 - u % 256
+# of word u // 256.
 _bitmaps: HashMap[uint256, uint256[_ALL_WORDS]]
 # Boundary + 1 in ring entry r: u32 lane r from below; 0 = never used.
 _tags: HashMap[uint256, uint256]
@@ -67,7 +68,8 @@ def _replace(netuid: uint256, uid: uint256, boundary: uint256) -> uint256:
 @internal
 def _take(netuid: uint256, epoch: uint256) -> uint256[BITMAP_WORDS]:
     """
-    @notice Union of the bitmaps of every boundary after the last taken epoch, up to and including epoch.
+    @notice Union of the bitmaps of every boundary after the last taken epoch, up to and
+            including epoch.
     @dev Loops over RING entries of <= 4 words.
     """
     book: uint256 = self._book[netuid]

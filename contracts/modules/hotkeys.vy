@@ -12,7 +12,8 @@
 _ENTRY_BITS: constant(uint256) = 42
 _ENTRY_MASK: constant(uint256) = 2**42 - 1
 _MASK_32: constant(uint256) = 2**32 - 1
-# A hotkey registers at most once per boundary: four answer for the last two epochs, the running and the next.
+# A hotkey registers at most once per boundary: four answer for the last two epochs, the running
+# and the next.
 HISTORY: constant(uint256) = 4
 
 _hotkeys: HashMap[uint256, address]

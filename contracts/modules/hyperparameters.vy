@@ -4,8 +4,9 @@
 """
 @title Hyperparameters
 @license AGPL-3.0-only
-@notice The table of what can be set for a subnet: default, hard bounds, who may set it. Each value is kept
-        as (now, next, from_epoch). Twin: offchain/protocol/hyperparameters.py, tested equal.
+@notice The table of what can be set for a subnet: default, hard bounds, who may set it. Each
+        value is kept as (now, next, from_epoch). Twin: offchain/protocol/hyperparameters.py,
+        tested equal.
 @custom:invariant A value as of an epoch that has begun, or is the next one, never changes.
 """
 
@@ -21,7 +22,8 @@ REGISTRATION_ALLOWED: constant(uint256) = 9
 SERVING_RATE_LIMIT: constant(uint256) = 10
 
 _ROWS: constant(uint256) = 11
-# Entry 0 is no parameter. min_burn <= 1 TAO <= max_burn, so that no two changes put the floor above the cap.
+# Entry 0 is no parameter. min_burn <= 1 TAO <= max_burn, so that no two changes put the floor
+# above the cap.
 _DEFAULTS: constant(uint256[_ROWS]) = [
     0, 32_767, 65_535, 900_000, 5_000, 500_000, 100 * 10**9, 360, 1_260_000, 1, 50
 ]
@@ -53,7 +55,8 @@ def _change(
     netuid: uint256, parameter_id: uint256, setting: uint256, next_epoch: uint256
 ) -> uint256:
     """
-    @notice Change a value from the epoch after next_epoch on, which is the first that has not begun.
+    @notice Change a value from the epoch after next_epoch on, which is the first that has not
+            begun.
     @return The epoch from which it holds.
     """
     self._check(parameter_id, setting)
@@ -125,4 +128,5 @@ def _check(parameter_id: uint256, setting: uint256):
     """
     @notice The value lies inside the hard bounds.
     """
-    assert setting >= _LEAST[parameter_id] and setting <= _MOST[parameter_id], "subnets: out of bounds"
+    assert setting >= _LEAST[parameter_id], "subnets: out of bounds"
+    assert setting <= _MOST[parameter_id], "subnets: out of bounds"

@@ -34,8 +34,8 @@ def _cost(
     @notice Cost at a tick while the emission is rate_rao per tick.
     """
     doubled_rao: uint256 = 2 * self._last_lock_rao
-    # The interval halves with the halvings. It is never 0: at the end of the schedule the cost falls
-    # within a tick. Both divisions round down, as Bittensor's do.
+    # The interval halves with the halvings. It is never 0: at the end of the schedule the cost
+    # falls within a tick. Both divisions round down, as Bittensor's do.
     interval_ticks: uint256 = max(reduction_interval_ticks * rate_rao // c.RAO_PER_TAO, 1)
     reduction_rao: uint256 = (
         self._last_lock_rao // interval_ticks * (tick - self._last_lock_tick)

@@ -4,7 +4,8 @@
 """
 @title Phases
 @license AGPL-3.0-only
-@notice The one function for what may be done for an epoch at a tick. Twin: offchain/protocol/phases.py.
+@notice The one function for what may be done for an epoch at a tick. Twin:
+        offchain/protocol/phases.py.
 
         FUTURE | COMMIT             | REVEAL                 | SETTLE
                start                end = start + tempo      end + reveal
@@ -45,7 +46,8 @@ def _is_closable(
     window: ISubnets.EpochWindow, successor: ISubnets.EpochWindow, tick: uint256
 ) -> bool:
     """
-    @notice Whether an epoch may be closed: from the end of its reveals to the end of its successor's.
+    @notice Whether an epoch may be closed: from the end of its reveals to the end of its
+            successor's.
     """
     return self._phase(window, tick) == SETTLE and self._phase(successor, tick) != SETTLE
 

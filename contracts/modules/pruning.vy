@@ -4,15 +4,18 @@
 """
 @title Pruning
 @license AGPL-3.0-only
-@notice Who makes room in a full subnet: the lowest score first, then the earliest registration, then the
-        lowest uid (mechanics 5.3). Immune neurons go only when too few others are left.
-@custom:invariant The owner's neuron, and a neuron whose uid already changes hands, are never chosen.
+@notice Who makes room in a full subnet: the lowest score first, then the earliest registration,
+        then the lowest uid (mechanics 5.3). Immune neurons go only when too few others are
+        left.
+@custom:invariant The owner's neuron, and a neuron whose uid already changes hands, are never
+        chosen.
 """
 
 from contracts.modules import constants as c
 from contracts.modules import generations
 
-# Above so many neurons outside immunity, one of them is chosen; else an immune one (Bittensor's MinNonImmuneUids).
+# Above so many neurons outside immunity, one of them is chosen; else an immune one (Bittensor's
+# MinNonImmuneUids).
 MIN_NON_IMMUNE: constant(uint256) = 10
 
 _SCORE_WORDS: constant(uint256) = c.MAX_UIDS // 16

@@ -4,8 +4,9 @@
 """
 @title Registration id
 @license AGPL-3.0-only
-@notice netuid << 64 | uid << 48 | generation: names one neuron for ever, while its uid changes hands.
-        Generation 0 means that the uid was never taken. Twin: offchain/protocol/identifiers.py.
+@notice netuid << 64 | uid << 48 | generation: names one neuron for ever, while its uid changes
+        hands. Generation 0 means that the uid was never taken. Twin:
+        offchain/protocol/identifiers.py.
 """
 
 

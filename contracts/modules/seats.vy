@@ -4,16 +4,16 @@
 """
 @title Seats
 @license AGPL-3.0-only
-@notice Who holds a seat in which epoch. One word a seat: the last four holders, newest first, and since
-        when. A seat changes hands at most once per boundary, so four answer for the last two epochs,
-        the running one and the next.
+@notice Who holds a seat in which epoch. One word a seat: the last four holders, newest first,
+        and since when. A seat changes hands at most once per boundary, so four answer for the
+        last two epochs, the running one and the next.
 @custom:invariant One registration holds at most one seat in the next epoch.
 """
 
 from contracts.modules import constants as c
 
-# record: since_epoch of the newest 40 | three u16 steps back to the since of the older | four holders,
-# newest on top, of uid 10 | generation 32. A holder's generation is never 0.
+# record: since_epoch of the newest 40 | three u16 steps back to the since of the older | four
+# holders, newest on top, of uid 10 | generation 32. A holder's generation is never 0.
 _HOLDER_BITS: constant(uint256) = 42
 _HOLDER_MASK: constant(uint256) = 2**42 - 1
 _MASK_32: constant(uint256) = 2**32 - 1
@@ -34,7 +34,8 @@ def _take(
     from_epoch: uint256,
 ):
     """
-    @notice Give a seat to a neuron from an epoch on; whoever was to have it from then on never does.
+    @notice Give a seat to a neuron from an epoch on; whoever was to have it from then on never
+            does.
     """
     record: uint256 = self._records[netuid][seat]
     newest: uint256 = record >> 3 * _HOLDER_BITS & _HOLDER_MASK
