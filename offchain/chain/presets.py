@@ -34,6 +34,7 @@ class Preset:
     minimum_delay_seconds: int
     has_proposer: bool
     min_bond_rao: int
+    deposit_rao: int
     min_lock_rao: int
     lock_reduction_ticks: int
 
@@ -55,6 +56,7 @@ MAINNET = Preset(
     minimum_delay_seconds=7 * 86_400,
     has_proposer=False,
     min_bond_rao=RAO_PER_TAO,
+    deposit_rao=RAO_PER_TAO,
     min_lock_rao=1_000 * RAO_PER_TAO,
     lock_reduction_ticks=57_600,
 )
@@ -71,6 +73,7 @@ LOCALNET = Preset(
     minimum_delay_seconds=5,
     has_proposer=True,
     min_bond_rao=RAO_PER_TAO,
+    deposit_rao=RAO_PER_TAO,
     min_lock_rao=100 * RAO_PER_TAO,
     lock_reduction_ticks=360,
 )
@@ -87,6 +90,7 @@ MINIMAL = Preset(
     minimum_delay_seconds=1,
     has_proposer=True,
     min_bond_rao=RAO_PER_TAO,
+    deposit_rao=RAO_PER_TAO,
     min_lock_rao=100 * RAO_PER_TAO,
     lock_reduction_ticks=360,
 )

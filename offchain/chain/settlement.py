@@ -1,16 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Close, propose, finalize and void in domain words."""
+"""Close, propose, prove, challenge, finalize and void in domain words.
+
+proposal_id = netuid << 128 | epoch << 64 | attempt; 0 = none. Layout of the frozen words and of
+the trace: docs/settlement.md.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
-from offchain.chain.contract import Call, Contract, Event
+from offchain.chain.contract import Call, Contract, Event, Query
+
+NO_PROPOSAL = 0
+
+
+class EpochState(IntEnum):
+    """Where an epoch stands; the numbers are the contract's."""
+
+    OPEN = 0
+    CLOSED = 1
+    FINAL = 2
+    VOID = 3
 
 
 @dataclass(frozen=True, slots=True)
 class EpochClosed(Event):
-    """What the epoch will be computed from; layout in docs/settlement.md."""
+    """What the epoch will be computed from."""
 
     netuid: int
     epoch: int
@@ -58,11 +75,239 @@ class EpochVoided(Event):
     recycled_rao: int
 
 
+@dataclass(frozen=True, slots=True)
+class ProposalStruck(Event):
+    """A false result: half of its bond to the challenger, half recycled."""
+
+    proposal_id: int
+    challenger: str
+    reward_rao: int
+    recycled_rao: int
+
+
+@dataclass(frozen=True, slots=True)
+class EpochRecord:
+    """An epoch as `Settlement` keeps it. `parent` and `child` are epochs, None for none."""
+
+    total_rao: int
+    closed_tick: int
+    parent: int | None
+    child: int | None
+    tempo: int
+    window_ticks: int
+    depth: int
+    seats: int
+    attempts: int
+    strikes: int
+    state: EpochState
+    is_live: bool
+    is_cancelled: bool
+
+    def proposal_id(self, netuid: int, epoch: int) -> int:
+        """The latest proposal; 0 when there was none. Live only while `is_live`."""
+        return netuid << 128 | epoch << 64 | self.attempts if self.attempts else NO_PROPOSAL
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """`bond_rao` is what is still locked; `tick` is when it was made."""
+
+    proposer: str
+    tick: int
+    bond_rao: int
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenWords:
+    """What a close froze, as `prove` and `challenge_block` want it."""
+
+    header: tuple[int, ...]
+    seats: tuple[int, ...]
+    generations_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Inputs of the selected blocks beside the frozen words; see ISettlement.vyi."""
+
+    rows: tuple[int, ...]
+    siblings: tuple[int, ...]
+    bonds: tuple[int, ...]
+    hints: tuple[int, ...]
+    parent_bonds: tuple[int, ...]
+    parent_words_hash: bytes
+
+
 class Settlement(Contract):
-    """Filled in with C3's contract."""
+    """From revealed rows to final results."""
 
     NAME = "Settlement"
+
+    def epoch_of(self, netuid: int, epoch: int) -> EpochRecord:
+        return record_from(self.read("epoch_of", netuid, epoch))
+
+    def epoch_query(self, netuid: int, epoch: int) -> Query[tuple[int, ...]]:
+        """Decode with `record_from`."""
+        return self.query("epoch_of", netuid, epoch)
+
+    def proposal_of(self, proposal_id: int) -> Proposal:
+        return Proposal(*self.read("proposal_of", proposal_id))
+
+    def proven_of(self, proposal_id: int) -> int:
+        """Bit b for block b, bit 255 for the sums."""
+        return int(self.read("proven_of", proposal_id))
+
+    def bond_rao(self, netuid: int, epoch: int) -> int:
+        """Smallest bond of the next proposal of a closed epoch."""
+        return int(self.read("bond_rao", netuid, epoch))
+
+    def pot_rao(self, netuid: int) -> int:
+        return int(self.read("pot_rao", netuid))
+
+    def withdrawable_rao(self, account: str) -> int:
+        return int(self.read("withdrawable_rao", account))
+
+    def close(self, netuid: int, epoch: int) -> Call:
+        return self.call("close", netuid, epoch, doing=f"close epoch {epoch} of subnet {netuid}")
+
+    def propose(
+        self, netuid: int, epoch: int, parent_id: int, bond_rao: int, trace: Sequence[int]
+    ) -> Call:
+        """The allowance of the bond must be there."""
+        return self.call(
+            "propose",
+            netuid,
+            epoch,
+            parent_id,
+            bond_rao,
+            list(trace),
+            doing=f"propose epoch {epoch} of subnet {netuid}",
+        )
+
+    def prove(
+        self,
+        proposal_id: int,
+        blocks: int,
+        frozen: FrozenWords,
+        trace: Sequence[int],
+        opening: Opening,
+    ) -> Call:
+        """Prove the blocks of a bitmap right."""
+        return self.call(
+            "prove",
+            proposal_id,
+            blocks,
+            _frozen(frozen),
+            list(trace),
+            _opening(opening),
+            doing="prove blocks",
+        )
+
+    def prove_sum(self, proposal_id: int, trace: Sequence[int], partials: Sequence[int]) -> Call:
+        return self.call(
+            "prove_sum", proposal_id, list(trace), list(partials), doing="prove the sums"
+        )
+
+    def challenge_block(
+        self,
+        proposal_id: int,
+        column_block: int,
+        frozen: FrozenWords,
+        trace: Sequence[int],
+        opening: Opening,
+    ) -> Call:
+        """Strike a proposal by one wrong block."""
+        return self.call(
+            "challenge_block",
+            proposal_id,
+            column_block,
+            _frozen(frozen),
+            list(trace),
+            _opening(opening),
+            doing="challenge a block",
+        )
+
+    def challenge_sum(
+        self, proposal_id: int, trace: Sequence[int], partials: Sequence[int]
+    ) -> Call:
+        return self.call(
+            "challenge_sum", proposal_id, list(trace), list(partials), doing="challenge the sums"
+        )
+
+    def finalize(
+        self, closed: EpochClosed, proposed: EpochProposed, cumulatives: Sequence[int]
+    ) -> Call:
+        """Make a proposal final; `cumulatives` of the last final epoch, empty before the first."""
+        return self.call(
+            "finalize",
+            proposed.proposal_id,
+            list(closed.header),
+            list(closed.seats),
+            list(closed.generations),
+            list(proposed.trace),
+            list(cumulatives),
+            doing=f"finalize epoch {closed.epoch} of subnet {closed.netuid}",
+        )
+
+    def void(
+        self,
+        netuid: int,
+        epoch: int,
+        header: Sequence[int],
+        seats_hash: bytes,
+        generations_hash: bytes,
+    ) -> Call:
+        return self.call(
+            "void",
+            netuid,
+            epoch,
+            list(header),
+            seats_hash,
+            generations_hash,
+            doing=f"void epoch {epoch} of subnet {netuid}",
+        )
+
+    def release(self, netuid: int, epoch: int) -> Call:
+        """Give the bond of the last final proposal back when no epoch follows."""
+        return self.call("release", netuid, epoch, doing=f"release the bond of epoch {epoch}")
 
     def withdraw(self, account: str) -> Call:
         """Pay out what waits for an account: bonds, owner's cut, proposer's pay."""
         return self.call("withdraw", account, doing="withdraw")
+
+
+def record_from(values: tuple[int, ...]) -> EpochRecord:
+    """The contract's `Epoch` struct, whose parent and child are one more than the epoch."""
+    total, closed, parent, child, tempo, window, depth, seats, attempts, strikes, state = values[
+        :11
+    ]
+    return EpochRecord(
+        total_rao=total,
+        closed_tick=closed,
+        parent=parent - 1 if parent else None,
+        child=child - 1 if child else None,
+        tempo=tempo,
+        window_ticks=window,
+        depth=depth,
+        seats=seats,
+        attempts=attempts,
+        strikes=strikes,
+        state=EpochState(state),
+        is_live=bool(values[11]),
+        is_cancelled=bool(values[12]),
+    )
+
+
+def _frozen(words: FrozenWords) -> tuple[list[int], list[int], bytes]:
+    return list(words.header), list(words.seats), words.generations_hash
+
+
+def _opening(o: Opening) -> tuple[object, ...]:
+    return (
+        list(o.rows),
+        list(o.siblings),
+        list(o.bonds),
+        list(o.hints),
+        list(o.parent_bonds),
+        o.parent_words_hash,
+    )

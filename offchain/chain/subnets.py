@@ -51,6 +51,15 @@ class StartTicks:
     start_tick: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class PokeTerms:
+    """What a poke made now serves, and the tick at which stakes are compared."""
+
+    next_epoch: int
+    stake_tick: int
+    max_validators: int
+
+
 class Subnets(Contract):
     """Registration cost, owner, eras and hyperparameters, start."""
 
@@ -96,9 +105,18 @@ class Subnets(Contract):
         """First epoch that a registration or poke made now serves; answers before the start too."""
         return int(self.read("next_epoch", netuid))
 
-    def poke_tick(self, netuid: int) -> int:
-        """The tick whose stake decides pokes made now."""
-        return int(self.read("poke_tick", netuid))
+    def running_epoch(self, netuid: int) -> int:
+        """The running epoch; before the start, the first one."""
+        return int(self.read("running_epoch", netuid))
+
+    def poke_terms(self, netuid: int) -> PokeTerms:
+        """Raises `Reverted` before `start` was called."""
+        return PokeTerms(*self.read("poke_terms", netuid))
+
+    def identity_of(self, netuid: int) -> tuple[str, str]:
+        """Name and page."""
+        name, url = self.read("identity_of", netuid)
+        return str(name), str(url)
 
     def parameter_at(self, netuid: int, name: str, epoch: int) -> int:
         return int(self.read("parameter_at", netuid, hyperparameter(name).id, epoch))

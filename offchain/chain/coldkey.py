@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a coldkey does: it owns the money, subnets and registrations.
+
+Every verb checks what it can before it sends anything, so that a refusal leaves nothing behind but,
+at worst, an allowance to one of our own contracts, which only pulls what this key tells it to.
+"""
+
+from __future__ import annotations
+
+from offchain.chain.contract import Call, Contract
+from offchain.chain.errors import InsufficientFunds, NotRegistered
+from offchain.chain.network import Network
+from offchain.chain.neurons import NeuronRegistered
+from offchain.chain.staking import StakeAdded, StakeRemoved, UnbondingCancelled, UnbondingStarted
+from offchain.chain.subnets import SubnetCreated, SubnetStarted
+from offchain.chain.transactions import Receipt, Sender
+from offchain.keys.consent import sign_registration
+from offchain.keys.signer import Signer
+from offchain.protocol.errors import ConfigError
+from offchain.protocol.identifiers import RAO_PER_TAO
+
+ZERO = "0x" + "00" * 20
+
+
+class Coldkey:
+    """One coldkey on one network."""
+
+    def __init__(self, network: Network, sender: Sender) -> None:
+        self.network = network
+        self.sender = sender
+
+    @property
+    def address(self) -> str:
+        return self.sender.address
+
+    def balance_rao(self) -> int:
+        return self.network.tao.balance_of(self.address)
+
+    def transfer(self, receiver: str, amount_rao: int) -> Receipt:
+        self.check_balance(amount_rao, "transfer tokens")
+        return self.sender.send(self.network.tao.transfer(receiver, amount_rao))
+
+    def register(self, netuid: int, hotkey: Signer, max_burn_rao: int) -> NeuronRegistered:
+        """Register a hotkey, which consents with its own key; serves from the next boundary.
+
+        Raises `ConfigError` when it costs more than `max_burn_rao`, `InsufficientFunds`, `Reverted`.
+        """
+        neurons = self.network.neurons
+        price = neurons.burn_rao(netuid)
+        if price > max_burn_rao:
+            raise ConfigError(
+                f"registering in subnet {netuid} costs {tao(price)} TAO now, more than the maximum "
+                f"of {tao(max_burn_rao)}",
+                next_step="Raise --max-burn, or wait: the price falls with time.",
+            )
+        nonce = neurons.nonce_of(hotkey.address)
+        consent = sign_registration(hotkey, neurons.domain_separator(), netuid, self.address, nonce)
+        call = neurons.register(netuid, hotkey.address, max_burn_rao, consent)
+        receipt = self.pay(neurons, price, call, spare_rao=min(max_burn_rao, 2 * price) - price)
+        return neurons.events(NeuronRegistered, receipt.logs)[0]
+
+    def create_subnet(
+        self, owner_hotkey: str, max_uids: int, max_validators: int, max_cost_rao: int
+    ) -> SubnetCreated:
+        """Buy a subnet. Raises `ConfigError` when it costs more than `max_cost_rao`."""
+        subnets = self.network.subnets
+        price = subnets.cost_rao()
+        if price > max_cost_rao:
+            raise ConfigError(
+                f"a subnet costs {tao(price)} TAO now, more than the maximum of "
+                f"{tao(max_cost_rao)}",
+                next_step="Raise --max-cost, or wait: the price falls with time.",
+            )
+        call = subnets.create(owner_hotkey, max_uids, max_validators, max_cost_rao)
+        receipt = self.pay(subnets, price, call)
+        return subnets.events(SubnetCreated, receipt.logs)[0]
+
+    def start_subnet(self, netuid: int, start_tick: int) -> SubnetStarted:
+        receipt = self.sender.send(self.network.subnets.start(netuid, start_tick))
+        return self.network.subnets.events(SubnetStarted, receipt.logs)[0]
+
+    def set_parameter(self, netuid: int, name: str, value: int) -> Receipt:
+        return self.sender.send(self.network.subnets.set_parameter(netuid, name, value))
+
+    def set_schedule(
+        self, netuid: int, tempo: int, reveal_ticks: int, window_ticks: int
+    ) -> Receipt:
+        call = self.network.subnets.set_schedule(netuid, tempo, reveal_ticks, window_ticks)
+        return self.sender.send(call)
+
+    def add_stake(self, hotkey: str, amount_rao: int) -> StakeAdded:
+        """Raises `NotRegistered` when nobody ever registered the hotkey."""
+        staking = self.network.staking
+        if staking.owner_of(hotkey) == ZERO:
+            raise NotRegistered(
+                f"hotkey {hotkey} was never registered, so there is no pool to stake into",
+                next_step="Register it first with `evmtensor neuron register`.",
+            )
+        receipt = self.pay(staking, amount_rao, staking.add_stake(hotkey, amount_rao))
+        return staking.events(StakeAdded, receipt.logs)[0]
+
+    def unbond(self, hotkey: str, amount_rao: int | None = None) -> UnbondingStarted:
+        """Sell shares worth `amount_rao`, all of them for None; the rao come after the unbonding."""
+        staking = self.network.staking
+        shares = staking.shares_of(hotkey, self.address)
+        value = staking.value_of(hotkey, self.address)
+        if shares == 0:
+            raise InsufficientFunds(
+                f"{self.address} has no stake behind {hotkey}",
+                next_step="See `evmtensor stake show`.",
+            )
+        if amount_rao is not None:
+            if amount_rao > value:
+                raise InsufficientFunds(
+                    f"{self.address} has {tao(value)} TAO behind {hotkey}, not {tao(amount_rao)}",
+                    next_step="Unbond less, or leave the amount away to unbond all.",
+                )
+            shares = -(-shares * amount_rao // value)  # rounds up: at least the amount asked for
+        receipt = self.sender.send(staking.unbond(hotkey, shares))
+        return staking.events(UnbondingStarted, receipt.logs)[0]
+
+    def cancel_unbonding(self, unbonding_id: int) -> UnbondingCancelled:
+        staking = self.network.staking
+        receipt = self.sender.send(staking.cancel_unbonding(unbonding_id))
+        return staking.events(UnbondingCancelled, receipt.logs)[0]
+
+    def remove_stake(self, unbonding_id: int) -> StakeRemoved:
+        staking = self.network.staking
+        receipt = self.sender.send(staking.remove_stake(unbonding_id))
+        return staking.events(StakeRemoved, receipt.logs)[0]
+
+    def move_stake(self, from_hotkey: str, to_hotkey: str, shares: int) -> Receipt:
+        return self.sender.send(self.network.staking.move_stake(from_hotkey, to_hotkey, shares))
+
+    def pay(
+        self, contract: Contract, amount_rao: int, call: Call, *, spare_rao: int = 0
+    ) -> Receipt:
+        """Let a contract pull `amount_rao` (and up to `spare_rao` more) and send it a call."""
+        self.check_balance(amount_rao, call.doing)
+        allow(self.network, self.sender, contract, amount_rao, amount_rao + spare_rao)
+        return self.sender.send(call)
+
+    def check_balance(self, amount_rao: int, doing: str) -> None:
+        """Raises `InsufficientFunds` before anything is sent."""
+        check_balance(self.network, self.address, amount_rao, doing)
+
+
+def check_balance(network: Network, account: str, amount_rao: int, doing: str) -> None:
+    """Raises `InsufficientFunds` when the account has fewer rao."""
+    balance = network.tao.balance_of(account)
+    if balance < amount_rao:
+        local = " On a local chain, `evmtensor localnet fund` gives some."
+        raise InsufficientFunds(
+            f"{doing}: {account} has {tao(balance)} TAO, needs {tao(amount_rao)}",
+            next_step="Send it TAO; nothing was sent." + local,
+        )
+
+
+def allow(
+    network: Network, sender: Sender, spender: Contract, needed_rao: int, approve_rao: int
+) -> None:
+    """Raise the allowance to `approve_rao` if it is below `needed_rao`."""
+    if network.tao.allowance(sender.address, spender.address) < needed_rao:
+        sender.send(network.tao.approve(spender.address, approve_rao))
+
+
+def tao(rao: int) -> str:
+    """Rao as TAO for people, exact, without trailing zeros."""
+    whole, rest = divmod(rao, RAO_PER_TAO)
+    return f"{whole}.{rest:09d}".rstrip("0").rstrip(".")

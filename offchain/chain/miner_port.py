@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One subnet as a miner needs it; what every request asks for is answered from memory.
+
+Implements `miners.chain_port.ChainPort`. The domain of signatures is made by the caller, because
+this package stands below the wire.
+"""
+
+from __future__ import annotations
+
+from typing import Generic, TypeVar
+
+from offchain.chain.coldkey import Coldkey
+from offchain.chain.contract import read_all
+from offchain.chain.errors import NotRegistered
+from offchain.chain.hotkey import Hotkey, uid_now
+from offchain.chain.network import Network
+from offchain.chain.transactions import Sender
+from offchain.keys.signer import Signer
+from offchain.protocol.errors import ConfigError
+
+D = TypeVar("D")
+NO_MODEL = bytes(32)
+
+
+class MinerPort(Generic[D]):
+    """One hotkey in one subnet. `coldkey` may be None when the hotkey is registered already."""
+
+    def __init__(
+        self,
+        network: Network,
+        netuid: int,
+        hotkey: Signer,
+        sender: Sender,
+        domain: D,
+        coldkey: Coldkey | None = None,
+    ) -> None:
+        self._network = network
+        self._netuid = netuid
+        self._signer = hotkey
+        self._hotkey = Hotkey(network, sender, netuid)
+        self._coldkey = coldkey
+        self._domain = domain
+        self._stakes: dict[str, int] = {}  # of the seats' holders, by lower-case hotkey
+
+    def domain(self) -> D:
+        """EIP-712 domain of this deployment."""
+        return self._domain
+
+    def chain_time(self) -> int:
+        """Unix seconds by the chain, from memory."""
+        return self._network.clock.chain_time()
+
+    def has_seat(self, hotkey: str) -> bool:
+        """Whether this hotkey holds a seat in the running epoch, from memory."""
+        return hotkey.lower() in self._stakes
+
+    def stake_of(self, hotkey: str) -> int:
+        """Stake in rao of a hotkey with a seat, from memory; 0 for everybody else."""
+        return self._stakes.get(hotkey.lower(), 0)
+
+    def refresh(self) -> None:
+        """Read seats, stake and time anew; raises `ChainError` and then keeps the old values."""
+        network = self._network
+        head = network.clock.head()
+        epoch = network.subnets.running_epoch(self._netuid)
+        seats = network.neurons.seats_at(self._netuid, epoch, head.number)
+        ids = [seat.registration_id for seat in seats if seat is not None]
+        queries = [network.neurons.hotkey_query(i) for i in ids]
+        hotkeys: list[str] = read_all(network.connection, queries, head.number)
+        stakes = read_all(
+            network.connection, [network.staking.stake_query(h) for h in hotkeys], head.number
+        )
+        self._stakes = {h.lower(): s for h, s in zip(hotkeys, stakes, strict=True)}
+
+    def uid_of(self, hotkey: str) -> int | None:
+        """The hotkey's uid, also when it is staged for the next boundary."""
+        return uid_now(self._network, self._netuid, hotkey)
+
+    def register(self, max_burn_rao: int) -> int:
+        """Register the miner's hotkey and return its uid.
+
+        Raises `NotRegistered` without a coldkey, `ConfigError` when the price is higher.
+        """
+        if self._coldkey is None:
+            raise NotRegistered(
+                f"hotkey {self._signer.address} is not registered in subnet {self._netuid}",
+                next_step=(
+                    f"Run `evmtensor neuron register --netuid {self._netuid}`, or give --key."
+                ),
+            )
+        return self._coldkey.register(self._netuid, self._signer, max_burn_rao).uid
+
+    def committed_model(self) -> bytes:
+        """The model hash that this hotkey committed, 32 zero bytes if none."""
+        registration_id = self._registration_id()
+        commitment = self._network.neurons.model_of(registration_id)
+        return commitment.model_hash if commitment else NO_MODEL
+
+    def commit_model(self, model_hash: bytes) -> None:
+        """Commit a model hash; the profile is the hash itself, as there is one way to run it."""
+        self._hotkey.commit_model(model_hash, model_hash)
+
+    def serve_axon(self, host: str, port: int) -> None:
+        """Publish the endpoint; no transaction if it is published already."""
+        if not host:
+            raise ConfigError("no host to announce", next_step="Give --external-ip.")
+        self._hotkey.serve_axon(host, port)
+
+    def _registration_id(self) -> int:
+        uid = self._hotkey.require_uid()
+        following = self._network.subnets.next_epoch(self._netuid)
+        for epoch in (following, following - 1):
+            registered = self._network.neurons.uid_of(
+                self._netuid, self._signer.address, max(epoch, 0)
+            )
+            if registered is not None:
+                return self._network.neurons.registration_at(self._netuid, uid, max(epoch, 0))
+        return self._network.neurons.registration_at(self._netuid, uid, following)
