@@ -1,14 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Drops ape's build cache when any Vyper source changed: ape looks only at the top files."""
+"""For all tests: ape's build cache, the profiles of hypothesis, and committed snapshots.
 
+ape's cache is dropped when any Vyper source changed, because ape looks only at the top files.
+"""
+
+import os
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / ".build"
 STAMP = BUILD / "sources.sha256"
+
+settings.register_profile("ci", deadline=None, print_blob=True)
+settings.register_profile("nightly", settings.get_profile("ci"), max_examples=5_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="rewrite the committed snapshots")
+
+
+@pytest.fixture
+def update_snapshots(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """Compares text with a committed file; with `--update` it writes the file instead."""
+
+    def compare(path: Path, content: str) -> None:
+        if request.config.getoption("--update"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+        assert path.exists(), f"{path} is missing; look at it with --update, then commit it"
+        assert content == path.read_text(encoding="utf-8"), f"{path} differs; --update rewrites it"
+
+    return compare
 
 
 def _sources_hash() -> str:
