@@ -4,10 +4,12 @@
 """
 @title Rewards
 @license AGPL-3.0-only
-@notice Holds the pay of final epochs; anybody may claim it for anybody, at any time, from any final root.
+@notice Holds the pay of final epochs; anybody may claim it for anybody, at any time, from any final
+        root.
 @custom:invariant paid_rao[netuid] <= received_rao[netuid], for every subnet.
     A root is never zero and never overwritten. What a registration id has been paid never falls.
-@custom:trust Settlement adds roots; whatever a root says, a subnet's claims take no more than was sent for it.
+@custom:trust Settlement adds roots; whatever a root says, a subnet's claims take no more than was
+    sent for it.
 @custom:kill Nothing can be stopped: nobody can pause the claims of final roots.
 """
 
@@ -57,7 +59,8 @@ def __init__(tao: IERC20, staking: IStaking, neurons: INeurons, settlement: addr
 @external
 def add_root(netuid: uint256, epoch: uint256, root: bytes32, depth: uint256, payouts_rao: uint256):
     """
-    @notice Make an epoch's cumulative payouts claimable. Only Settlement, which has sent payouts_rao here before.
+    @notice Make an epoch's cumulative payouts claimable. Only Settlement, which has sent
+            payouts_rao here before.
     @param netuid Number of the subnet.
     @param epoch The epoch that has become final.
     @param root Merkle root over one leaf per uid.
@@ -80,9 +83,10 @@ def add_root(netuid: uint256, epoch: uint256, root: bytes32, depth: uint256, pay
 @external
 def claim(netuid: uint256, claim: IRewards.Claim):
     """
-    @notice Pay what a final root grants beyond what was paid: a miner's part to the coldkey, a validator's into its pool.
+    @notice Pay what a final root grants beyond what was paid: a miner's part to the coldkey, a
+            validator's into its pool.
     @param netuid Number of the subnet.
-    @param claim Epoch of the root, registration id, its two cumulative amounts in rao, and the path.
+    @param claim Epoch of the root, registration id, two cumulative amounts in rao, and the path.
     """
     self._pay(netuid, claim)
 
@@ -91,7 +95,8 @@ def claim(netuid: uint256, claim: IRewards.Claim):
 def claim_many(netuid: uint256, claims: DynArray[IRewards.Claim, MAX_CLAIMS]):
     """
     @notice Claim for several registration ids of a subnet at once.
-    @dev An outdated claim pays nothing and leaves the others alone; a wrong proof reverts and names its uid.
+    @dev An outdated claim pays nothing and leaves the others alone; a wrong proof reverts and
+         names its uid.
     @param netuid Number of the subnet.
     @param claims At most 32 claims, as in `claim`.
     """
@@ -179,7 +184,7 @@ def _pay(netuid: uint256, claim: IRewards.Claim):
     self._claimed[registration_id] = claimed + (server_rao << 128) + validator_rao
     self._caps[netuid] = cap + server_rao + validator_rao
 
-    # Looked up now: a coldkey that has moved is paid where it is; a replaced id keeps its hotkey for ever.
+    # Looked up now, so that a new coldkey is paid; a replaced id keeps its hotkey for ever.
     hotkey: address = staticcall NEURONS.hotkey_of(registration_id)
     coldkey: address = staticcall STAKING.owner_of(hotkey)
     log IRewards.Claimed(

@@ -4,10 +4,11 @@
 """
 @title Weights
 @license AGPL-3.0-only
-@notice Validators commit to a hidden row of weights during an epoch and open it at the start of the next one.
-@custom:invariant One commit per seat and epoch, by the hotkey in the seat; one reveal per commit, of exactly what was
-    committed; the stored hash and sum are those of the masked row in the event; the stored stake is the smaller one
-    of the ticks before the epoch's start and end.
+@notice Validators commit to a hidden row of weights during an epoch and open it at the start of the
+        next one.
+@custom:invariant One commit per seat and epoch, by the hotkey in the seat; one reveal per commit,
+    of exactly what was committed; the stored hash and sum are those of the masked row in the event;
+    the stored stake is the smaller one of the ticks before the epoch's start and end.
 @custom:trust Nobody has any power here; a validator decides only over its own row.
 @custom:kill Nothing can be stopped; without reveals an epoch is null and pays nobody.
 """
@@ -74,7 +75,8 @@ def commit_weights(netuid: uint256, seat: uint256, commit_hash: bytes32):
     @notice Commit to a row for the running epoch. The hotkey in the seat calls, once per epoch.
     @param netuid Number of the subnet.
     @param seat The caller's seat in the running epoch.
-    @param commit_hash Hash over domain, chain, this contract, netuid, epoch, registration id, row hash and salt.
+    @param commit_hash Hash over domain, chain, this contract, netuid, epoch, registration id, row
+                       hash and salt.
     """
     epoch: uint256 = (staticcall SUBNETS.epoch_at(netuid, ticks._tick())).epoch
     registration_id: uint256 = self._registration_in(netuid, seat, epoch)
@@ -106,13 +108,14 @@ def reveal_weights(
     index_after: uint256,
 ):
     """
-    @notice Open a commit in the first ticks of the next epoch. Anybody who knows the opening may call.
+    @notice Open a commit in the first ticks of the next epoch. Anybody with the opening may call.
     @param netuid Number of the subnet.
     @param epoch The epoch that was committed for.
     @param seat The seat that committed.
     @param row The row as committed: dense big-endian u16, 2 * max_uids bytes.
     @param salt What hid the row; never zero.
-    @param index_before Index of the hotkey's stake checkpoint in force at the tick before the epoch's start.
+    @param index_before Index of the hotkey's stake checkpoint in force at the tick before the
+                        epoch's start.
     @param index_after The same for the tick before the epoch's end.
     """
     window: ISubnets.EpochWindow = staticcall SUBNETS.window_of(netuid, epoch)
@@ -197,7 +200,8 @@ def rows_of(netuid: uint256, epoch: uint256, seats: uint256) -> DynArray[uint256
     @param netuid Number of the subnet.
     @param epoch Epoch of the commits.
     @param seats Number of seats, from 0 on.
-    @return Two words a seat: row hash, then stake_rao << 64 | row_sum << 8 | revealed; both 0 without a reveal.
+    @return Two words a seat: row hash, then stake_rao << 64 | row_sum << 8 | revealed; both 0
+            without a reveal.
     """
     words: DynArray[uint256, 2 * c.MAX_SEATS] = []
     for seat: uint256 in range(seats, bound=c.MAX_SEATS):
@@ -226,9 +230,10 @@ def _registration_in(netuid: uint256, seat: uint256, epoch: uint256) -> uint256:
 @pure
 def _key(netuid: uint256, epoch: uint256, seat: uint256) -> uint256:
     """
-    @notice Where a seat's epoch is kept. Epoch numbers go on when a netuid is used again, so keys never meet.
+    @notice Where a seat's epoch is kept. Epoch numbers go on when a netuid is used again, so keys
+            never meet.
     """
-    # SAFETY: Neurons and Subnets answer only for numbers below 2**64, and every write asks them first.
+    # SAFETY: Neurons and Subnets answer only for numbers below 2**64; every write asks them first.
     return netuid << 128 | epoch << 64 | seat
 
 

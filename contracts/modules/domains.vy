@@ -4,8 +4,8 @@
 """
 @title Domains
 @license AGPL-3.0-only
-@notice Hashes of commits and of leaves. Each names its kind, chain, contract and subnet, so that it is worth
-        nothing anywhere else. Twin: offchain/protocol/domains.py, commits.py, leaves.py.
+@notice Hashes of commits and of leaves. Each names its kind, chain, contract and subnet, so that it
+        is worth nothing anywhere else. Twin: offchain/protocol/domains.py, commits.py, leaves.py.
 """
 
 COMMIT_DOMAIN: constant(bytes32) = keccak256("evmtensor.commit.v1")
@@ -46,7 +46,8 @@ def _leaf(
 ) -> bytes32:
     """
     @notice Leaf of one uid.
-    @dev Hashed twice: its last preimage has 32 bytes, that of an inner node has 64, so neither passes for the other.
+    @dev Hashed twice: its last preimage has 32 bytes, that of an inner node has 64, so neither
+         passes for the other.
     """
     return keccak256(
         keccak256(

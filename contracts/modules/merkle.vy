@@ -4,8 +4,8 @@
 """
 @title Merkle
 @license AGPL-3.0-only
-@notice Paths of an exact depth, bound to the position of the leaf: bit i of the position says whether the node at
-        level i is the right child. Twin: offchain/protocol/leaves.py.
+@notice Paths of an exact depth, bound to the position of the leaf: bit i of the position says
+        whether the node at level i is the right child. Twin: offchain/protocol/leaves.py.
 """
 
 MAX_DEPTH: constant(uint256) = 10  # 1,024 uids

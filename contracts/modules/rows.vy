@@ -4,14 +4,15 @@
 """
 @title Rows
 @license AGPL-3.0-only
-@notice Weight rows: dense big-endian u16, 16 columns to a word, position = uid, 0 = no weight. Chunked hash, own-column
-        mask, sum. Every byte string of the right length is a row. Twin: offchain/protocol/rows.py.
+@notice Weight rows: dense big-endian u16, 16 columns to a word, position = uid, 0 = no weight.
+        Chunked hash, own-column mask, sum. Every byte string of the right length is a row.
+        Twin: offchain/protocol/rows.py.
 """
 
 MAX_ROW_BYTES: constant(uint256) = 2_048  # 1,024 columns of 2 bytes
 MAX_WORDS: constant(uint256) = 64
 MAX_CHUNKS: constant(uint256) = 16
-CHUNK_BYTES: constant(uint256) = 128  # 64 columns: a dispute over one block carries one chunk of each row
+CHUNK_BYTES: constant(uint256) = 128  # 64 columns: a dispute carries one chunk of each row
 
 # 8 lanes of 32 bits, the low half of each: the odd columns of a word
 ODD_COLUMNS: constant(uint256) = max_value(uint256) // 65_537
@@ -23,7 +24,8 @@ LANE_SUM: constant(uint256) = 2**32 - 1
 def _hash(row: Bytes[MAX_ROW_BYTES]) -> bytes32:
     """
     @notice keccak over the hashes of the row's chunks of min(64, columns) columns.
-    @dev A row has 2 * max_uids bytes, max_uids a power of two from 16: one shorter chunk, or full ones only.
+    @dev A row has 2 * max_uids bytes, max_uids a power of two from 16: one shorter chunk, or full
+         ones only.
     """
     chunks: uint256 = len(row) // CHUNK_BYTES
     if chunks == 0:
@@ -57,7 +59,7 @@ def _sum(row: Bytes[MAX_ROW_BYTES]) -> uint256:
     lanes: uint256 = 0
     for i: uint256 in range(len(row) // 32, bound=MAX_WORDS):
         word: uint256 = extract32(row, 32 * i, output_type=uint256)
-        # SAFETY: 8 lanes of 32 bits; each gains at most 2 * 65,535 from each of at most 64 words: < 2**23.
+        # SAFETY: 8 lanes of 32 bits; each gains at most 2 * 65,535 from each of 64 words: < 2**23.
         lanes = unsafe_add(lanes, (word & ODD_COLUMNS) + ((word >> 16) & ODD_COLUMNS))
-    # 2**32 = 1 modulo 2**32 - 1, so the remainder is the sum of the lanes, which is smaller than that.
+    # 2**32 = 1 modulo 2**32 - 1, so the remainder is the sum of the lanes, which is smaller.
     return lanes % LANE_SUM
