@@ -18,9 +18,9 @@ from ethereum.ercs import IERC20
 from contracts.interfaces import INeurons
 from contracts.interfaces import IRewards
 from contracts.interfaces import IStaking
-from contracts.modules import constants as c
 from contracts.modules import domains
 from contracts.modules import merkle
+from contracts.modules import registration_id as ids
 
 implements: IRewards
 
@@ -218,11 +218,11 @@ def _check_proof(netuid: uint256, claim: IRewards.Claim):
     @notice The claim is the leaf of its uid under the root that it cites.
     """
     registration_id: uint256 = claim.registration_id
-    assert registration_id >> 64 == netuid, "rewards: id of another subnet"
+    assert ids._netuid(registration_id) == netuid, "rewards: id of another subnet"
     root: bytes32 = self._roots[netuid][claim.epoch]
     assert root != empty(bytes32), "rewards: no root"
 
-    uid: uint256 = (registration_id >> 48) & c.U16_MAX
+    uid: uint256 = ids._uid(registration_id)
     depth: uint256 = self._depths[netuid][claim.epoch]
     leaf: bytes32 = domains._leaf(
         domains._leaf_prefix(self, netuid),

@@ -20,6 +20,8 @@ from contracts.interfaces import IWeights
 from contracts.modules import clock as ticks
 from contracts.modules import constants as c
 from contracts.modules import domains
+from contracts.modules import phases
+from contracts.modules import registration_id as ids
 from contracts.modules import rows
 
 implements: IWeights
@@ -119,8 +121,9 @@ def reveal_weights(
     @param index_after The same for the tick before the epoch's end.
     """
     window: ISubnets.EpochWindow = staticcall SUBNETS.window_of(netuid, epoch)
-    end_tick: uint256 = window.start_tick + window.tempo
-    self._check_reveal_phase(end_tick, window.reveal_ticks)
+    phase: uint256 = phases._phase(window, ticks._tick())
+    assert phase >= phases.REVEAL, "weights: epoch not over"
+    assert phase == phases.REVEAL, "weights: reveal phase over"
     assert len(row) == 2 * staticcall SUBNETS.max_uids(netuid), "weights: wrong row length"
     assert salt != empty(bytes32), "weights: salt is zero"
     key: uint256 = self._key(netuid, epoch, seat)
@@ -139,7 +142,9 @@ def reveal_weights(
     stake_rao: uint256 = staticcall STAKING.stake_at_hint(
         hotkey, window.start_tick - 1, index_before
     )
-    stake_after_rao: uint256 = staticcall STAKING.stake_at_hint(hotkey, end_tick - 1, index_after)
+    stake_after_rao: uint256 = staticcall STAKING.stake_at_hint(
+        hotkey, window.start_tick + window.tempo - 1, index_after
+    )
     stake_rao = min(stake_rao, stake_after_rao)
 
     self._row_hashes[key] = row_hash
@@ -256,13 +261,4 @@ def _masked(
     )
     if hotkey == parameters.owner_hotkey:
         return row
-    uid: uint256 = (registration_id >> 48) & c.U16_MAX
-    return rows._blank(row, uid)
-
-
-@internal
-@view
-def _check_reveal_phase(end_tick: uint256, reveal_ticks: uint256):
-    tick: uint256 = ticks._tick()
-    assert tick >= end_tick, "weights: epoch not over"
-    assert tick < end_tick + reveal_ticks, "weights: reveal phase over"
+    return rows._blank(row, ids._uid(registration_id))
