@@ -43,7 +43,7 @@ class Coldkey:
     def register(self, netuid: int, hotkey: Signer, max_burn_rao: int) -> NeuronRegistered:
         """Register a hotkey, which consents with its own key; serves from the next boundary.
 
-        Raises `ConfigError` when it costs more than `max_burn_rao`, `InsufficientFunds`, `Reverted`.
+        Raises `ConfigError` above `max_burn_rao`, `InsufficientFunds` or `Reverted`.
         """
         neurons = self.network.neurons
         price = neurons.burn_rao(netuid)
@@ -100,7 +100,7 @@ class Coldkey:
         return staking.events(StakeAdded, receipt.logs)[0]
 
     def unbond(self, hotkey: str, amount_rao: int | None = None) -> UnbondingStarted:
-        """Sell shares worth `amount_rao`, all of them for None; the rao come after the unbonding."""
+        """Sell shares worth `amount_rao`, all for None; the rao come after the unbonding."""
         staking = self.network.staking
         shares = staking.shares_of(hotkey, self.address)
         value = staking.value_of(hotkey, self.address)

@@ -54,6 +54,7 @@ ORDER = (
     "Neurons",
     "Weights",
     "YumaKernel",
+    "Examiner",
     "Settlement",
     "Rewards",
     "Timelock",

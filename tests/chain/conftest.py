@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real chain with everything deployed, one per test session and kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from offchain.chain.build import build
+from offchain.chain.coldkey import Coldkey
+from offchain.chain.connection import Connection, open_connection
+from offchain.chain.deployment import deploy
+from offchain.chain.network import Network, open_network
+from offchain.chain.outbox import Outbox
+from offchain.chain.presets import MINIMAL
+from offchain.chain.transactions import Patience, Sender
+from offchain.keys import Signer
+from offchain.keys.development import development_signer
+from offchain.localnet.chain_process import ChainProcess, ChainSettings, start_chain
+from offchain.protocol.identifiers import RAO_PER_TAO
+
+PATIENCE = Patience(poll_seconds=0.05)
+
+
+@dataclass(frozen=True, slots=True)
+class Localnet:
+    """A running chain and what is deployed on it."""
+
+    chain: ChainProcess
+    path: Path
+    network: Network
+
+    @property
+    def url(self) -> str:
+        return self.chain.url
+
+    def development(self, index: int) -> Sender:
+        """The sender of a test account; account 0 deployed and holds the genesis allocation."""
+        signer = development_signer(f"dev:{index}", self.chain.chain_id)
+        return Sender(self.network.connection, signer, patience=PATIENCE)
+
+    def funded(self, tao: int = 1_000, ether: int = 10) -> Sender:
+        """A new key with some TAO, and some ether for gas."""
+        signer = Signer.random()
+        connection = self.network.connection
+        give_ether(connection, signer.address, ether)
+        if tao:
+            faucet = Coldkey(self.network, self.development(0))
+            faucet.transfer(signer.address, tao * RAO_PER_TAO)
+        return Sender(connection, signer, patience=PATIENCE)
+
+
+def give_ether(connection: Connection, account: str, ether: int) -> None:
+    """Set a balance by the node's own command."""
+    method = "evm_setAccountBalance" if "Ganache" in connection.client else "anvil_setBalance"
+    connection.rpc.call(method, account, hex(ether * 10**18))
+
+
+def start_localnet(kind: str, folder: Path) -> Iterator[Localnet]:
+    settings = ChainSettings(kind=kind, block_seconds=1, log_file=folder / "chain.log")  # type: ignore[arg-type]
+    with start_chain(settings) as chain:
+        build(chain.evm)
+        connection = open_connection([chain.url])
+        signer = development_signer("dev:0", chain.chain_id)
+        sender = Sender(connection, signer, Outbox(folder / "outbox"), patience=PATIENCE)
+        path = folder / f"{chain.chain_id}.json"
+        deploy(sender, MINIMAL, path)
+        yield Localnet(chain, path, open_network([chain.url], path))
+
+
+@pytest.fixture(scope="session")
+def anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
+    """Anvil with a block every second."""
+    yield from start_localnet("anvil", tmp_path_factory.mktemp("anvil"))
+
+
+@pytest.fixture(scope="session")
+def ganache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
+    """Ganache with a block every second, on the shanghai build."""
+    yield from start_localnet("ganache", tmp_path_factory.mktemp("ganache"))
+
+
