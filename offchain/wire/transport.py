@@ -85,6 +85,8 @@ async def dial(
         raise HandshakeError(
             f"handshake: {endpoint.hotkey} refused with status {int(status or 0)}", code
         ) from error
+    if link is None:  # the library's way to say that the connection ended before the upgrade
+        raise ConnectionResetError("connection reset during the handshake")
     return link
 
 
