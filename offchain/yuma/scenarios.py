@@ -48,7 +48,7 @@ def parse_scenarios(text: str) -> list[Scenario]:
     """
     try:
         document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as problem:
+    except (ValueError, RecursionError) as problem:
         raise InvalidScenario(
             f"the file is not complete JSON: {problem}", next_step="Write the file again."
         ) from problem
@@ -119,6 +119,8 @@ def _parse_scenario(entry: object, position: int) -> Scenario:
                 f"{where}, epoch {index}: block: is missing, every epoch needs it"
             )
     tags = entry.get("tags", [])
+    if not isinstance(tags, list):
+        raise InvalidScenario(f"{where}: tags: got {tags!r}, wanted a list")
     return Scenario(entry["name"], tuple(tags), _parameters(given, where), inputs, expected)
 
 

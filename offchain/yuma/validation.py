@@ -102,9 +102,11 @@ def _check_rows(field: str, rows: Rows, n: int) -> None:
     _check_length(field, rows, n)
     for uid, row in enumerate(rows):
         name = f"{field}[{uid}]"
+        if not isinstance(row, tuple):
+            raise InvalidEpoch(name, f"got {row!r}, wanted a list of [uid, u16]")
         seen: set[int] = set()
         for cell in row:
-            if not isinstance(cell, Sequence) or len(cell) != 2:
+            if not isinstance(cell, tuple) or len(cell) != 2:
                 raise InvalidEpoch(name, f"got the entry {cell!r}, wanted [uid, u16]")
             column, value = cell
             if not isinstance(column, int) or isinstance(column, bool) or not 0 <= column < n:

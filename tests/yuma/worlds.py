@@ -21,9 +21,12 @@ KAPPAS = (0, 1, 13107, 16384, 21845, 26214, 32767, 32768, 39321, 43690, 49151, 6
 def random_world(seed: int, n: int | None = None) -> tuple[EpochParameters, EpochInput]:
     """One epoch; `n` is drawn from 1 to 32 unless given."""
     rng = Random(seed)
-    n = n if n is not None else rng.choice((1, 2, 3, rng.randint(4, 12), rng.randint(13, 32)))
-    validators = rng.choice((0, 1, 1, 2, max(1, n // 2), n)) if n > 1 else rng.randint(0, 1)
-    validators = min(validators, n)
+    n = (
+        n
+        if n is not None
+        else rng.choices((1, 2, 3, rng.randint(4, 12), rng.randint(13, 32)), (1, 1, 2, 8, 6))[0]
+    )
+    validators = min(n, rng.choices((0, 1, 2, 3, max(1, n // 2), n), (1, 3, 3, 3, 6, 6))[0])
     parameters = _parameters(rng, n)
     ordered = rng.random() < 0.85
     return parameters, EpochInput(
@@ -80,10 +83,12 @@ def _parameters(rng: Random, n: int) -> EpochParameters:
         liquid_alpha=rng.random() < 0.5,
         alpha_low=low,
         alpha_high=high,
-        alpha_sigmoid_steepness=rng.choice((1000, 1000, 200, 0, 1, -1, 99, -750, 4000, 32767, -32768)),
-        activity_cutoff=rng.choice((0, 1, 100, 5000, BLOCK, 2**63)),
+        alpha_sigmoid_steepness=rng.choice(
+            (1000, 1000, 200, 0, 1, -1, 99, -750, 4000, 32767, -32768)
+        ),
+        activity_cutoff=rng.choice((0, 1, 100, 5000, 5000, 5000, 5000, BLOCK, 2**63)),
         max_allowed_validators=rng.choice((0, 1, 2, n, 64, U16)),
-        stake_threshold=rng.choice((0, 0, 0, 1000, 10**12)),
+        stake_threshold=rng.choice((0, 0, 0, 0, 0, 0, 1000, 10**12)),
         owner_uid=rng.choice((None, None, rng.randrange(n))),
         tao_weight=rng.choice((0, 0, 3320413933267719290, 2**64 - 1, 1)),
         commit_reveal=rng.random() < 0.4,
@@ -96,7 +101,9 @@ def _u16(rng: Random) -> int:
 
 def _stakes(rng: Random, n: int, validators: int) -> tuple[int, ...]:
     """Even, tied on the majority boundary, spread over a ratio of 1e12, or nothing at all."""
-    kind = rng.choice(("spread", "tied", "split", "extreme", "none", "tiny"))
+    kind = rng.choices(("spread", "tied", "split", "extreme", "none", "tiny"), (6, 3, 6, 6, 1, 2))[
+        0
+    ]
     if kind == "spread":
         stakes = [rng.randrange(10**9, 10**14) for _ in range(n)]
     elif kind == "tied":
@@ -110,17 +117,23 @@ def _stakes(rng: Random, n: int, validators: int) -> tuple[int, ...]:
         stakes = [rng.randrange(5) for _ in range(n)]
     else:
         stakes = [0] * n
-    return tuple(stake if uid < validators or rng.random() < 0.1 else 0 for uid, stake in enumerate(stakes))
+    return tuple(
+        stake if uid < validators or rng.random() < 0.1 else 0 for uid, stake in enumerate(stakes)
+    )
 
 
 def _moment(rng: Random, parameters: EpochParameters) -> int:
-    """A last update: mostly recent, sometimes one of the two blocks at the edge of activity, or of a registration."""
+    """A last update: mostly recent, sometimes one of the two blocks at the edge of activity, or
+    of a registration.
+    """
     edge = max(BLOCK - parameters.activity_cutoff, 0)
-    return rng.choice((BLOCK - 5, BLOCK - 5, BLOCK - 5, BLOCK - 1, edge, max(edge - 1, 0), 5000, 5001))
+    usual = (BLOCK - 5,) * 12
+    return rng.choice((*usual, BLOCK - 1, edge, max(edge - 1, 0), 5000, 5001))
 
 
 def _registration(rng: Random) -> int:
-    return rng.choice((0, 100, 100, 100, 5000, BLOCK - 361, BLOCK - 360, BLOCK - 359, BLOCK - 1, BLOCK))
+    usual = (100,) * 12
+    return rng.choice((*usual, 0, 5000, BLOCK - 361, BLOCK - 360, BLOCK - 359, BLOCK - 1, BLOCK))
 
 
 def _rows(rng: Random, n: int, validators: int, ordered: bool) -> Rows:
@@ -132,7 +145,8 @@ def _rows(rng: Random, n: int, validators: int, ordered: bool) -> Rows:
 
 def _row(rng: Random, n: int, uid: int, ordered: bool = True) -> Row:
     """Full, sparse, a single entry, itself alone, zeros, or empty."""
-    kind = rng.choice(("full", "full", "sparse", "sparse", "single", "self", "zeros", "empty", "equal"))
+    kinds = ("full", "sparse", "single", "self", "zeros", "empty", "equal")
+    kind = rng.choices(kinds, (6, 6, 2, 1, 1, 1, 2))[0]
     if kind == "empty":
         return ()
     if kind == "self":

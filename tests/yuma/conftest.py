@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much is drawn at random: a sample by default, everything under `make fuzz`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+VECTORS = Path(__file__).resolve().parent.parent / "vectors" / "epoch_vectors.json"
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """The file of expected bits."""
+    return VECTORS
+
+
+@pytest.fixture(scope="session")
+def is_full_run(pytestconfig: pytest.Config) -> bool:
+    """Whether this is `make fuzz` (the nightly profile of hypothesis)."""
+    return pytestconfig.getoption("--hypothesis-profile", default=None) == "nightly"
