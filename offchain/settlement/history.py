@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One subnet's settlement, rebuilt from events alone: what was frozen, posted, struck, final.
+
+Feed the events of a netuid in chain order; then ask for the true result of any closed epoch, for
+what a proposal or a finalize must say, and for proofs. Whoever reads the chain keeps one `History`
+per netuid and starts a new one after a reorganisation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from offchain.protocol.errors import ConsensusMismatch
+from offchain.settlement.frozen import Frozen, frozen_hash, unpack_frozen
+from offchain.settlement.payouts import Cumulative, unpack_cumulatives
+from offchain.settlement.result import EpochResult, Matrix, compute
+from offchain.settlement.words import bitmap
+
+CACHED_RESULTS = 16  # a result needs its parent's; older ones are computed again on demand
+
+
+class State(Enum):
+    """Where a closed epoch stands."""
+
+    CLOSED = "closed"
+    FINAL = "final"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A posted result. words: the packed trace."""
+
+    proposal_id: int
+    parent_id: int
+    proposer: str
+    bond_rao: int
+    words: tuple[int, ...]
+    block_number: int
+
+
+@dataclass(slots=True)
+class ClosedEpoch:
+    """Everything that the chain said of one closed epoch."""
+
+    frozen: Frozen
+    header: tuple[int, ...]
+    seats: tuple[int, ...]
+    generations: tuple[int, ...]
+    closed_block: int
+    rows: dict[int, bytes]
+    state: State = State.CLOSED
+    live: Proposal | None = None
+    final_id: int = 0
+    cumulatives: tuple[int, ...] = ()
+    """After it, packed; of the last final epoch at or before this one."""
+    carried: tuple[bool, ...] = ()
+    """Uids replaced in void epochs since `cumulatives`; empty unless this epoch is void."""
+    zeroed: set[int] = field(default_factory=set)
+    strikes: int = 0
+
+    @property
+    def epoch(self) -> int:
+        return self.frozen.header.epoch
+
+    @property
+    def parent_epoch(self) -> int | None:
+        return self.frozen.header.parent_epoch
+
+
+class History:
+    """The settlement of one netuid.
+
+    Every method named after an event takes what that event says; epochs appear with their close.
+    """
+
+    def __init__(self, netuid: int) -> None:
+        self.netuid = netuid
+        self.epochs: dict[int, ClosedEpoch] = {}
+        self._rows: dict[int, dict[int, bytes]] = {}
+        self._results: dict[int, EpochResult] = {}
+
+    # events, in chain order
+
+    def weights_revealed(self, epoch: int, seat: int, row: bytes) -> None:
+        """A masked row; arrives before the close of its epoch."""
+        self._rows.setdefault(epoch, {})[seat] = row
+
+    def epoch_closed(
+        self,
+        header: Sequence[int],
+        seats: Sequence[int],
+        generations: Sequence[int],
+        stored_hash: bytes,
+        block_number: int,
+    ) -> ClosedEpoch:
+        """Raises `ConsensusMismatch` if the words are not those whose hash the contract stored."""
+        if frozen_hash(header, seats, generations) != stored_hash:
+            raise ConsensusMismatch(
+                f"netuid {self.netuid}: the frozen words hash to another value than was stored",
+                next_step="Ask another node; this one serves logs of another chain.",
+            )
+        frozen = unpack_frozen(header, seats, generations)
+        epoch = frozen.header.epoch
+        self.epochs[epoch] = ClosedEpoch(
+            frozen,
+            tuple(header),
+            tuple(seats),
+            tuple(generations),
+            block_number,
+            self._rows.pop(epoch, {}),
+        )
+        self._rows = {e: rows for e, rows in self._rows.items() if e > epoch}
+        return self.epochs[epoch]
+
+    def epoch_proposed(self, epoch: int, proposal: Proposal) -> None:
+        """A new live proposal."""
+        self.epochs[epoch].live = proposal
+
+    def proposal_ended(self, proposal_id: int, *, struck: bool) -> None:
+        """Struck, cancelled or dropped with its parent: the epoch is open again."""
+        record = self.epochs.get(epoch_of_id(proposal_id))
+        if record is not None and record.live and record.live.proposal_id == proposal_id:
+            record.live = None
+            record.strikes += struck
+
+    def epoch_finalized(self, epoch: int, proposal_id: int, cumulatives: Sequence[int]) -> None:
+        """The proposal is final; `cumulatives` are the packed vector after it."""
+        record = self.epochs[epoch]
+        record.state, record.final_id = State.FINAL, proposal_id
+        record.cumulatives = tuple(cumulatives)
+
+    def epoch_voided(self, epoch: int) -> None:
+        """The epoch is null: bonds zero, cumulatives handed on with what it replaced."""
+        record = self.epochs[epoch]
+        base, carried = self._base(record)
+        record.state, record.live = State.VOID, None
+        record.cumulatives = base
+        replaced = record.frozen.header.replaced
+        if base:
+            record.carried = tuple(
+                bit or (bool(carried) and carried[uid]) for uid, bit in enumerate(replaced)
+            )
+
+    def block_zeroed(self, epoch: int, column_block: int) -> None:
+        """Nobody could show a bonds block of a final epoch: it counts as zero from now on."""
+        self.epochs[epoch].zeroed.add(column_block)
+        self._results = {e: r for e, r in self._results.items() if e <= epoch}
+
+    # questions
+
+    @property
+    def last_closed(self) -> int | None:
+        """Newest closed epoch."""
+        return max(self.epochs, default=None)
+
+    @property
+    def last_final(self) -> int | None:
+        """Newest final epoch."""
+        return max((e for e, r in self.epochs.items() if r.state is State.FINAL), default=None)
+
+    def parent_of(self, epoch: int) -> ClosedEpoch | None:
+        """The record that an epoch builds on, void ones included."""
+        parent = self.epochs[epoch].parent_epoch
+        return None if parent is None else self.epochs[parent]
+
+    def result(self, epoch: int) -> EpochResult:
+        """The true result of a closed epoch, on the true results of its ancestors.
+
+        Raises `ConsensusMismatch` if a row is missing.
+        """
+        chain = []
+        at: int | None = epoch
+        while at is not None and at not in self._results:
+            chain.append(at)
+            parent = self.parent_of(at)
+            at = None if parent is None or parent.state is State.VOID else parent.epoch
+        for one in reversed(chain):
+            record = self.epochs[one]
+            self._results[one] = compute(
+                record.frozen, record.rows, self._parent_bonds(one), self._zeroed(one)
+            )
+        kept = self._results[epoch]
+        for old in sorted(self._results)[:-CACHED_RESULTS]:
+            del self._results[old]
+        return kept
+
+    def parent_id(self, epoch: int) -> int | None:
+        """What `propose` must name: the parent's proposal, 0 for none; None while there is none yet.
+
+        A parent without a live or final proposal has to be proposed first.
+        """
+        parent = self.parent_of(epoch)
+        if parent is None or parent.state is State.VOID:
+            return 0
+        if parent.state is State.FINAL:
+            return parent.final_id
+        return parent.live.proposal_id if parent.live else None
+
+    def may_propose(self, epoch: int) -> bool:
+        """Closed, no live proposal, the parent proposed, and at most one unfinal epoch before it."""
+        record = self.epochs[epoch]
+        if record.state is not State.CLOSED or record.live or self.parent_id(epoch) is None:
+            return False
+        parent = self.parent_of(epoch)
+        if parent is None or parent.state is not State.CLOSED:
+            return True
+        return self.is_parent_resolved(parent.epoch)
+
+    def is_parent_resolved(self, epoch: int) -> bool:
+        """The parent is none, final or void."""
+        parent = self.parent_of(epoch)
+        return parent is None or parent.state is not State.CLOSED
+
+    def base(self, epoch: int) -> tuple[int, ...]:
+        """Packed cumulatives that `finalize` of an epoch starts from."""
+        return self._base(self.epochs[epoch])[0]
+
+    def carried(self, epoch: int) -> tuple[int, ...]:
+        """Four words: uids that void epochs replaced since `base`."""
+        carried = self._base(self.epochs[epoch])[1]
+        return bitmap(carried) if carried else (0, 0, 0, 0)
+
+    def cumulatives(self, epoch: int) -> tuple[Cumulative, ...]:
+        """What every uid had earned after a final epoch."""
+        return unpack_cumulatives(self.epochs[epoch].cumulatives)
+
+    def _base(self, record: ClosedEpoch) -> tuple[tuple[int, ...], tuple[bool, ...]]:
+        if record.parent_epoch is None:
+            return (), ()
+        parent = self.epochs[record.parent_epoch]
+        return parent.cumulatives, parent.carried
+
+    def _parent_bonds(self, epoch: int) -> Matrix | None:
+        parent = self.parent_of(epoch)
+        if parent is None or parent.state is State.VOID:
+            return None
+        return self._results[parent.epoch].bonds
+
+    def _zeroed(self, epoch: int) -> set[int]:
+        parent = self.parent_of(epoch)
+        return set() if parent is None else parent.zeroed
+
+
+def epoch_of_id(proposal_id: int) -> int:
+    """proposal_id = netuid << 128 | epoch << 64 | attempt."""
+    return proposal_id >> 64 & (1 << 64) - 1
+
+
+def netuid_of_id(proposal_id: int) -> int:
+    """As `epoch_of_id`."""
+    return proposal_id >> 128
