@@ -42,6 +42,8 @@ class Preset:
     timelock_seconds: int
     min_lock_rao: int
     lock_reduction_ticks: int
+    min_bond_rao: int
+    deposit_rao: int
 
     @property
     def tick_seconds(self) -> int:
@@ -57,6 +59,8 @@ MINIMAL = Preset(
     timelock_seconds=10,
     min_lock_rao=100 * RAO,
     lock_reduction_ticks=1_000,
+    min_bond_rao=1 * RAO,
+    deposit_rao=RAO // 10,
 )
 FULL = Preset(
     MAINNET,
@@ -67,6 +71,8 @@ FULL = Preset(
     timelock_seconds=2 * 86_400,
     min_lock_rao=1_000 * RAO,
     lock_reduction_ticks=100_800,
+    min_bond_rao=100 * RAO,
+    deposit_rao=1 * RAO,
 )
 
 # name of a contract -> what its constructor is given
@@ -97,6 +103,13 @@ CONSTRUCTORS: dict[str, Callable[[Preset, Addresses, int], tuple[Any, ...]]] = {
         *(genesis, p.tick_seconds),
     ),
     "YumaKernel": lambda p, a, _: (),
+    "Examiner": lambda p, a, _: tuple(
+        a[n] for n in ("Subnets", "Neurons", "Weights", "YumaKernel", "Rewards")
+    ),
+    "Settlement": lambda p, a, genesis: (
+        *(a[n] for n in ("Tao", "Emission", "Subnets", "Neurons", "Examiner", "Rewards")),
+        *(a["Timelock"], genesis, p.tick_seconds, p.min_bond_rao, p.deposit_rao),
+    ),
     "Rewards": lambda p, a, _: tuple(a[n] for n in ("Tao", "Staking", "Neurons", "Settlement")),
 }
 NAMES = tuple(dict.fromkeys((*CONSTRUCTORS, "Subnets", "Neurons", "Settlement")))

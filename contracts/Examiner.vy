@@ -1,0 +1,374 @@
+# SPDX-License-Identifier: AGPL-3.0-only
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Examiner
+@license AGPL-3.0-only
+@notice The part of Settlement that only computes: recomputes blocks through the kernel, adds sums, works out pay. Settlement
+        forwards its calldata as it came, so functions and arguments are the same, and compares the hashes that come back
+        with what it has stored.
+@custom:invariant The same calldata always gives the same findings. Nothing reverts because of what a proposer posted.
+@custom:trust Nobody has any power here; there is no storage. What it says of words that Settlement has not stored is worth nothing.
+@custom:kill Nothing can be stopped.
+"""
+
+from contracts.interfaces import IExaminer
+from contracts.interfaces import INeurons
+from contracts.interfaces import ISettlement
+from contracts.interfaces import ISubnets
+from contracts.interfaces import IWeights
+from contracts.interfaces import IYumaKernel
+from contracts.modules import constants as c
+from contracts.modules import frozen
+from contracts.modules import openings
+from contracts.modules import payouts
+from contracts.modules import phases
+from contracts.modules import trace as traces
+
+implements: IExaminer
+
+# the subnet owner's cut, in 65,535ths (mechanics 1.7)
+OWNER_CUT_U16: constant(uint256) = 11_796
+# the proposer of the final result earns one part in this
+PROPOSER_PART: constant(uint256) = 1_000
+# of the occupied seats, one in this many has to reveal
+QUORUM_PART: constant(uint256) = 3
+# header: the owner's hotkey is no neuron
+NO_OWNER: constant(uint256) = 65_535
+
+SUBNETS: immutable(ISubnets)
+NEURONS: immutable(INeurons)
+WEIGHTS: immutable(IWeights)
+KERNEL: immutable(IYumaKernel)
+REWARDS: immutable(address)
+
+
+@deploy
+def __init__(
+    subnets: ISubnets,
+    neurons: INeurons,
+    weights: IWeights,
+    kernel: IYumaKernel,
+    rewards: address,
+):
+    """
+    @param subnets Epochs and parameters.
+    @param neurons Uids and seats.
+    @param weights Revealed rows.
+    @param kernel Recomputes a block.
+    @param rewards Contract that pays, part of every leaf.
+    """
+    SUBNETS = subnets
+    NEURONS = neurons
+    WEIGHTS = weights
+    KERNEL = kernel
+    REWARDS = rewards
+
+
+@external
+@view
+def freeze(
+    netuid: uint256,
+    epoch: uint256,
+    tick: uint256,
+    incarnation: uint256,
+    last_closed: uint256,
+    total_rao: uint256,
+    replaced: uint256[4],
+) -> IExaminer.Closing:
+    """
+    @notice Everything that close freezes.
+    @dev Loops over at most 64 seats.
+    @param netuid Number of the subnet.
+    @param epoch Number of the epoch.
+    @param tick The current tick.
+    @param incarnation Incarnation of the subnet at its last close.
+    @param last_closed Epoch + 1 of that close; 0: none.
+    @param total_rao The epoch's emission: drained and pot.
+    @param replaced Bitmap of the uids replaced since that close.
+    @return The frozen words and their hash.
+    """
+    window: ISubnets.EpochWindow = staticcall SUBNETS.window_of(netuid, epoch)
+    self._check_closable(netuid, window, tick)
+    header: frozen.Header = self._header(netuid, window)
+    header.closed_tick = tick
+    # nothing passes from one incarnation of a netuid to the next
+    if incarnation == header.incarnation:
+        header.parent = last_closed
+    header.owner_rao = total_rao * OWNER_CUT_U16 // c.U16_MAX  # rounds down
+    header.proposer_rao = total_rao // PROPOSER_PART  # rounds down
+    header.rao_emission = total_rao - header.owner_rao - header.proposer_rao
+    header.replaced = replaced
+
+    closing: IExaminer.Closing = empty(IExaminer.Closing)
+    closing.parent = header.parent
+    closing.depth = self._log2(header.max_uids)
+    closing.seats = self._seats(netuid, epoch, header.parent)
+    header.seats = len(closing.seats) // 2
+    closing.header = frozen._pack(header)
+    closing.generations = staticcall NEURONS.generations_at(netuid, epoch)
+    closing.frozen_hash = frozen._hash(
+        frozen._header_hash(closing.header),
+        frozen._words_hash(closing.seats),
+        frozen._words_hash(closing.generations),
+    )
+    return closing
+
+
+@external
+@view
+def challenge_block(
+    proposal_id: uint256,
+    column_block: uint256,
+    frozen_words: ISettlement.Frozen,
+    trace: DynArray[uint256, traces.MAX_TRACE_WORDS],
+    opening: ISettlement.Opening,
+) -> IExaminer.BlockFindings:
+    """
+    @notice Recompute one block.
+    @param proposal_id Not read here.
+    @param column_block Number of the block.
+    @param frozen_words What close froze.
+    @param trace What was proposed.
+    @param opening Inputs of the block.
+    @return Whether it is wrong, and what was given.
+    """
+    assert column_block < traces.MAX_BLOCKS, "examiner: no such block"
+    return self._examine(1 << column_block, frozen_words, trace, opening)
+
+
+@external
+@view
+def prove(
+    proposal_id: uint256,
+    blocks: uint256,
+    frozen_words: ISettlement.Frozen,
+    trace: DynArray[uint256, traces.MAX_TRACE_WORDS],
+    opening: ISettlement.Opening,
+) -> IExaminer.BlockFindings:
+    """
+    @notice Recompute blocks.
+    @param proposal_id Not read here.
+    @param blocks Bitmap, bit b for block b.
+    @param frozen_words What close froze.
+    @param trace What was proposed.
+    @param opening Inputs of the blocks.
+    @return Which of them are wrong, and what was given.
+    """
+    return self._examine(blocks, frozen_words, trace, opening)
+
+
+@external
+@view
+def challenge_sum(
+    proposal_id: uint256,
+    blocks: uint256,
+    seats: uint256,
+    trace: DynArray[uint256, traces.MAX_TRACE_WORDS],
+    partials: DynArray[uint256, traces.MAX_PARTIAL_WORDS],
+) -> IExaminer.SumFindings:
+    """
+    @notice Add up the blocks.
+    @param proposal_id Not read here.
+    @param blocks Blocks of the epoch.
+    @param seats Seats of the epoch.
+    @param trace What was proposed.
+    @param partials Partial dividend totals of every block; not read when the total rank is wrong.
+    @return Whether the sums are right, and what was given.
+    """
+    return self._add(blocks, seats, trace, partials)
+
+
+@external
+@view
+def prove_sum(
+    proposal_id: uint256,
+    blocks: uint256,
+    seats: uint256,
+    trace: DynArray[uint256, traces.MAX_TRACE_WORDS],
+    partials: DynArray[uint256, traces.MAX_PARTIAL_WORDS],
+) -> IExaminer.SumFindings:
+    """
+    @notice Add up the blocks.
+    @param proposal_id Not read here.
+    @param blocks Blocks of the epoch.
+    @param seats Seats of the epoch.
+    @param trace What was proposed.
+    @param partials Partial dividend totals of every block.
+    @return Whether the sums are right, and what was given.
+    """
+    return self._add(blocks, seats, trace, partials)
+
+
+@external
+@view
+def finalize(
+    proposal_id: uint256,
+    header: uint256[frozen.HEADER_WORDS],
+    seats: DynArray[uint256, frozen.MAX_SEAT_WORDS],
+    generations: DynArray[uint256, frozen.MAX_GENERATION_WORDS],
+    trace: DynArray[uint256, traces.MAX_TRACE_WORDS],
+    cumulatives: DynArray[uint256, payouts.MAX_PAIR_WORDS],
+    carried: uint256[4],
+) -> IExaminer.Pay:
+    """
+    @notice Work out the pay of an epoch.
+    @param proposal_id Not read here.
+    @param header The frozen words, as are seats and generations.
+    @param trace What was proposed.
+    @param cumulatives Cumulative vector that the epoch adds to; empty before the first final one.
+    @param carried Uids replaced in void epochs since that vector.
+    @return Pay, cumulative vector, root, scores, and what was given.
+    """
+    max_uids: uint256 = (header[0] >> 96) & frozen.U16
+    replaced: uint256[4] = [
+        header[4] | carried[0], header[5] | carried[1], header[6] | carried[2], header[7] | carried[3]
+    ]
+    pay: IExaminer.Pay = payouts._settle(
+        header, seats, generations, trace, cumulatives, replaced
+    )
+    pay.root = payouts._root(
+        REWARDS, header[0] >> 240, max_uids, generations, pay.cumulatives
+    )
+    pay.frozen_hash = frozen._hash(
+        frozen._header_hash(header), frozen._words_hash(seats), frozen._words_hash(generations)
+    )
+    pay.trace_hash = traces._hash(trace, max_uids // 16)
+    if len(cumulatives) != 0:
+        pay.base_hash = frozen._words_hash(cumulatives)
+    return pay
+
+
+@internal
+@view
+def _examine(
+    selected: uint256,
+    frozen_words: ISettlement.Frozen,
+    trace: DynArray[uint256, traces.MAX_TRACE_WORDS],
+    opening: ISettlement.Opening,
+) -> IExaminer.BlockFindings:
+    """
+    @notice Which of the selected blocks are wrong.
+    """
+    max_uids: uint256 = (frozen_words.header[0] >> 96) & frozen.U16
+    return IExaminer.BlockFindings(
+        frozen_hash=frozen._hash(
+            frozen._header_hash(frozen_words.header),
+            frozen._words_hash(frozen_words.seats),
+            frozen_words.generations_hash,
+        ),
+        trace_hash=traces._hash(trace, max_uids // 16),
+        parent_hash=traces._join(
+            frozen._words_hash(opening.parent_bonds), opening.parent_words_hash
+        ),
+        zeroed=opening.zeroed,
+        wrong=openings._wrong_blocks(
+            KERNEL, selected, frozen_words.header, frozen_words.seats, trace, opening
+        ),
+    )
+
+
+@internal
+@pure
+def _add(
+    blocks: uint256,
+    seats: uint256,
+    trace: DynArray[uint256, traces.MAX_TRACE_WORDS],
+    partials: DynArray[uint256, traces.MAX_PARTIAL_WORDS],
+) -> IExaminer.SumFindings:
+    """
+    @notice Whether the sums are right.
+    """
+    return IExaminer.SumFindings(
+        trace_hash=traces._hash(trace, blocks),
+        is_right=traces._are_sums(trace, blocks, seats, partials),
+    )
+
+
+@internal
+@view
+def _header(
+    netuid: uint256, window: ISubnets.EpochWindow
+) -> frozen.Header:
+    """
+    @notice What Subnets and Neurons know of an epoch.
+    """
+    epoch: uint256 = window.epoch
+    header: frozen.Header = empty(frozen.Header)
+    header.netuid = netuid
+    header.epoch = epoch
+    header.incarnation = staticcall SUBNETS.incarnation_of(netuid)
+    header.max_uids = staticcall SUBNETS.max_uids(netuid)
+    parameters: ISubnets.ConsensusParameters = staticcall SUBNETS.consensus_parameters(
+        netuid, epoch
+    )
+    # not a neuron: 2**256 - 1
+    header.owner_uid = min(
+        staticcall NEURONS.uid_of(netuid, parameters.owner_hotkey, epoch), NO_OWNER
+    )
+    header.kappa_u16 = parameters.kappa_u16
+    header.bonds_penalty_u16 = parameters.bonds_penalty_u16
+    header.bonds_moving_average_ppm = parameters.bonds_moving_average_ppm
+    header.start_tick = window.start_tick
+    header.tempo = window.tempo
+    header.reveal_ticks = window.reveal_ticks
+    header.window_ticks = window.window_ticks
+    return header
+
+
+@internal
+@view
+def _seats(
+    netuid: uint256, epoch: uint256, parent: uint256
+) -> DynArray[uint256, frozen.MAX_SEAT_WORDS]:
+    """
+    @notice Two words for every seat; reverts if too few of the occupied ones revealed.
+    @dev Loops over at most 64 seats.
+    """
+    holders: DynArray[uint256, c.MAX_SEATS] = staticcall NEURONS.seats_at(netuid, epoch)
+    next_holders: DynArray[uint256, c.MAX_SEATS] = staticcall NEURONS.seats_at(netuid, epoch + 1)
+    rows: DynArray[uint256, frozen.MAX_SEAT_WORDS] = staticcall WEIGHTS.rows_of(
+        netuid, epoch, len(holders)
+    )
+    stakes: DynArray[uint256, c.MAX_SEATS] = frozen._active_stakes(rows, holders)
+    words: DynArray[uint256, frozen.MAX_SEAT_WORDS] = []
+    occupied: uint256 = 0
+    revealed: uint256 = 0
+    for i: uint256 in range(len(holders), bound=c.MAX_SEATS):
+        word: uint256 = frozen._seat(
+            holders[i], next_holders[i], stakes[i], rows[2 * i + 1], parent
+        )
+        row_hash: uint256 = 0
+        if word != 0:
+            occupied += 1
+        if word & frozen.REVEALED != 0:
+            revealed += 1
+            row_hash = rows[2 * i]
+        words.append(word)
+        words.append(row_hash)
+    assert revealed != 0 and QUORUM_PART * revealed >= occupied, "examiner: epoch is null"
+    return words
+
+
+@internal
+@view
+def _check_closable(netuid: uint256, window: ISubnets.EpochWindow, tick: uint256):
+    """
+    @notice From the end of the reveals until the next epoch can be closed.
+    """
+    successor: ISubnets.EpochWindow = staticcall SUBNETS.window_of(netuid, window.epoch + 1)
+    is_closable: bool = phases._is_closable(window, successor, tick)
+    assert is_closable, "examiner: not the time to close"
+
+
+@internal
+@pure
+def _log2(max_uids: uint256) -> uint256:
+    """
+    @notice Depth of the tree over a power of two of at most 1,024 leaves.
+    """
+    depth: uint256 = 4
+    for _: uint256 in range(6):
+        if 1 << depth < max_uids:
+            depth += 1
+    return depth
