@@ -57,4 +57,4 @@ lock:
 	$(SETUP) lock
 
 clean:
-	@rm -rf .venv .build .cache .localnet build dist offchain/chain/artifacts miners/models *.egg-info
+	@rm -rf .venv .build .cache .localnet build dist offchain/chain/artifacts *.egg-info

@@ -31,7 +31,7 @@ DEPTH = {name: depth for depth, row in enumerate(LAYERS) for name in row}
 OF_MINERS = {"wire", "chain", "keys", "protocol", "subnets"}
 MAY_IMPORT_MINERS = {"cli", "localnet"}  # and only inside functions
 PURE = {"protocol", "yuma", "settlement"}
-DOORS = {"replay.py", "bench.py", "batch_gpu.py"}
+DOORS = {"replay.py", "bench.py", "gpu.py"}
 PURE_LIBRARIES = {"numpy", "numba", "eth_hash", "eth_abi", "eth_utils", "offchain"} | {
     "__future__", "abc", "bisect", "collections", "concurrent", "dataclasses", "decimal", "enum",
     "fractions", "functools", "hashlib", "itertools", "json", "math", "operator", "re", "struct",
@@ -99,6 +99,7 @@ def _refusal(path: Path, item: Import) -> str | None:
     if item.top in ONLY_IN and not path.as_posix().startswith(ONLY_IN[item.top] + "/"):
         return f"only {ONLY_IN[item.top]} knows {item.top}"
     training = path.parts[0] == "miners" and path.stem in TRAINING
+    training |= package == "yuma" and path.name in DOORS and item.top == "torch"
     if item.top in LAZY and item.at_load and path.parts[0] != "scripts" and not training:
         return "must be imported where it is used, inside a function"
     if item.name.startswith(TRAINING_MODULES) and item.at_load and not training:

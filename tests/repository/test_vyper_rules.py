@@ -94,10 +94,11 @@ def _sharp_calls(module: Module) -> Iterator[tuple[int, str]]:
 
 
 def _comments_in_function(module: Module, line: int) -> str:
-    """Comments on the line and above it, up to the head of its function."""
+    """Comments, and a docstring's SAFETY, on the line and above it, up to the function's head."""
     found = []
     while line > 0 and not module.line(line).startswith("def "):
-        found.append(module.line(line).partition("#")[2])
+        text = module.line(line)
+        found.append(text[text.find("SAFETY:") :] if "SAFETY:" in text else text.partition("#")[2])
         line -= 1
     return "".join(found)
 

@@ -24,7 +24,7 @@ def plan(what: str, chain: str) -> list[Step]:
     steps += [project.contracts("cancun")]
     if both or chain == "ganache":
         steps += [project.contracts("shanghai")]
-    return steps
+    return [*steps, project.engine(), project.models()]
 
 
 def main() -> int:
