@@ -143,7 +143,10 @@ def _is_running(netuid: uint256, tick: uint256) -> bool:
     @notice Whether the first epoch has begun.
     """
     era: uint256 = self._latest[netuid]
-    return era != 0 and (era & _MASK_32 > 0 or tick >= era >> 192)
+    if era != 0 and era & _MASK_32 > 0 and tick < era >> 192:
+        # a change is ahead; it may have been made before the first epoch
+        era = self._older[netuid][0]
+    return era != 0 and tick >= era >> 192
 
 
 @internal
