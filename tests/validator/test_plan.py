@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is due when: every phase edge +-1 tick, turns, and nothing remembered between calls."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
+from offchain.protocol.eras import EpochWindow
 from offchain.validator.plan import (
     Duty,
     EpochState,
@@ -18,69 +19,60 @@ from offchain.validator.plan import (
 T, R, W = 12, 4, 3
 
 
-@dataclass(frozen=True)
-class Ticks:
-    epoch: int
-    start_tick: int
-    tempo: int = T
-    reveal_ticks: int = R
-    window_ticks: int = W
+def window(epoch: int, start: int = 100, tempo: int = T) -> EpochWindow:
+    return EpochWindow(epoch, start + epoch * tempo, tempo, R, W)
 
 
 def state(epoch: int, **changes) -> EpochState:
+    """A revealed epoch of a single validator, closed by nobody yet."""
     plain = EpochState(
-        window=Ticks(epoch, 100 + epoch * T),
+        window=window(epoch),
+        closable_until=100 + (epoch + 2) * T + R,
         seat=0,
         committed=True,
         revealed=True,
         occupied_seats=1,
         revealed_seats=1,
-        closed_tick=None,
-        proposed_tick=None,
-        parent_final=True,
-        may_propose=True,
-        final=False,
     )
     return replace(plain, **changes)
 
 
-def due(tick: int, *states: EpochState, wants_seat: bool = False) -> list[Duty]:
-    return duties(tick, states, wants_seat=wants_seat)
-
-
-def fresh(epoch: int, **changes) -> EpochState:
+def running(epoch: int, **changes) -> EpochState:
     return state(epoch, committed=False, revealed=False, revealed_seats=0, **changes)
+
+
+def due(tick: int, now: EpochState, *past: EpochState, wants_seat: bool = False) -> list[Duty]:
+    return duties(tick, now, past, wants_seat=wants_seat)
 
 
 @pytest.mark.parametrize(("offset", "expected"), [(7, False), (8, True), (11, True)])
 def test_commit__only_at_the_end_of_the_epoch(offset, expected):
-    tick = 100 + offset
-    assert (Duty(Verb.COMMIT, 0) in due(tick, fresh(0))) is expected
+    assert (Duty(Verb.COMMIT, 0) in due(100 + offset, running(0))) is expected
 
 
 def test_commit__already_on_chain_or_no_seat__nothing():
     assert due(110, state(0)) == []
-    assert due(110, fresh(0, seat=None)) == []
+    assert due(110, running(0, seat=None)) == []
 
 
 def test_commit_from_tick__long_epoch_leaves_a_twelfth():
-    assert commit_from_tick(Ticks(0, 0, tempo=360)) == 330
-    assert commit_from_tick(Ticks(0, 0, tempo=3)) == 0
+    assert commit_from_tick(window(0, 0, 360)) == 330
+    assert commit_from_tick(window(0, 0, 3)) == 0
 
 
-@pytest.mark.parametrize(("offset", "expected"), [(11, False), (12, True), (15, True), (16, False)])
-def test_reveal__exactly_in_the_reveal_window(offset, expected):
+@pytest.mark.parametrize(
+    ("tick", "expected"), [(111, False), (112, True), (115, True), (116, False)]
+)
+def test_reveal__exactly_in_the_reveal_window(tick, expected):
     hidden = state(0, revealed=False, revealed_seats=0)
-    current = fresh(1) if offset >= 12 else hidden
-    states = (hidden, current) if offset >= 12 else (hidden,)
-    assert (Duty(Verb.REVEAL, 0) in due(100 + offset, *states)) is expected
+    assert (Duty(Verb.REVEAL, 0) in due(tick, running(1), hidden)) is expected
 
 
 @pytest.mark.parametrize(
     ("tick", "expected"), [(115, False), (116, True), (127, True), (128, False)]
 )
 def test_close__from_the_end_of_reveals_until_the_successor_can_be_closed(tick, expected):
-    assert (Duty(Verb.CLOSE, 0) in due(tick, state(0), fresh(1))) is expected
+    assert (Duty(Verb.CLOSE, 0) in due(tick, state(1), state(0))) is expected
 
 
 def test_close__null_epoch__nothing():
@@ -88,40 +80,41 @@ def test_close__null_epoch__nothing():
     assert is_null(few)
     assert not is_null(replace(few, revealed_seats=2))
     assert is_null(replace(few, occupied_seats=0, revealed_seats=0))
-    assert due(116, few, fresh(1)) == []
+    assert due(116, state(1), few) == []
 
 
-def test_propose_then_finalize_then_nothing():
-    closed = state(0, closed_tick=116)
-    assert due(116, closed, fresh(1)) == [Duty(Verb.PROPOSE, 0)]
-    assert due(116, replace(closed, may_propose=False), fresh(1)) == []
-    proposed = replace(closed, proposed_tick=117)
-    assert due(119, proposed, fresh(1)) == []
-    assert Duty(Verb.FINALIZE, 0) in due(120, proposed, fresh(1))
-    assert Duty(Verb.FINALIZE, 0) not in due(120, replace(proposed, parent_final=False), fresh(1))
-    assert due(119, replace(proposed, final=True), fresh(1)) == []
+def test_propose_then_finalize():
+    closed = state(0, closed_tick=116, may_propose=True)
+    assert due(116, state(1), closed) == [Duty(Verb.PROPOSE, 0)]
+    assert due(116, state(1), replace(closed, may_propose=False)) == []
+    proposed = replace(closed, proposed_tick=117, may_propose=False)
+    assert due(119, state(1), proposed) == []
+    assert due(120, state(1), proposed) == [Duty(Verb.FINALIZE, 0)]
+    assert due(118, state(1), replace(proposed, is_proven=True)) == [Duty(Verb.FINALIZE, 0)]
+    assert due(120, state(1), replace(proposed, is_parent_resolved=False)) == []
 
 
 def test_void__three_tempos_after_the_close():
-    stale = state(0, closed_tick=116, proposed_tick=117, parent_final=False)
-    assert Duty(Verb.VOID, 0) not in due(151, stale, fresh(1))
-    assert Duty(Verb.VOID, 0) in due(152, stale, fresh(1))
+    stale = state(0, closed_tick=116, proposed_tick=117, is_parent_resolved=False)
+    assert due(152, state(1), stale) == []
+    resolved = replace(stale, is_parent_resolved=True)
+    assert due(151, state(1), resolved) == [Duty(Verb.FINALIZE, 0)]
+    assert due(152, state(1), resolved) == [Duty(Verb.VOID, 0)]
 
 
 def test_turns__rotate_and_leave_everybody_a_turn():
-    delays = [[turn_delay(Ticks(e, 0), seat, 4) for seat in range(4)] for e in range(4)]
+    delays = [[turn_delay(window(e), seat, 4) for seat in range(4)] for e in range(4)]
     assert all(sorted(row) == [0, 1, 2, 3] for row in delays)
     assert len({row.index(0) for row in delays}) == 4
-    assert turn_delay(Ticks(0, 0), None, 4) == 0
+    assert turn_delay(window(0), None, 4) == 0
 
 
 def test_order__a_reveal_comes_before_anything_that_can_wait():
     hidden = state(1, revealed=False, revealed_seats=3, occupied_seats=4)
     closed = state(0, closed_tick=116, proposed_tick=117)
-    found = due(126, closed, hidden, fresh(2), wants_seat=True)
+    found = due(126, running(2), closed, hidden, wants_seat=True)
     assert [d.verb for d in found] == [Verb.REVEAL, Verb.POKE, Verb.FINALIZE]
 
 
-def test_restart__same_chain_same_duties():
-    states = (state(0, closed_tick=116), fresh(1))
-    assert due(121, *states) == due(121, *states)
+def test_before_the_start__only_a_poke_for_epoch_0():
+    assert duties(90, None, [], wants_seat=True) == [Duty(Verb.POKE, 0)]
