@@ -15,7 +15,12 @@ from offchain.chain.events import read_events
 from offchain.chain.network import Network
 from offchain.chain.neurons import Seat, axon_from
 from offchain.chain.rewards import MAX_CLAIMS, Claim, Claimed
-from offchain.chain.settlement import EpochClosed, EpochFinalized, EpochProposed
+from offchain.chain.settlement import (
+    NOTHING_CARRIED,
+    EpochClosed,
+    EpochFinalized,
+    EpochProposed,
+)
 from offchain.chain.transactions import Presigned, Receipt, Sender
 from offchain.chain.weights import WeightsRevealed
 from offchain.protocol.eras import EpochWindow
@@ -43,10 +48,7 @@ class Hotkey:
         """Raises `NotRegistered`."""
         uid = self.uid()
         if uid is None:
-            raise NotRegistered(
-                f"hotkey {self.address} is not registered in subnet {self.netuid}",
-                next_step=f"Run `evmtensor neuron register --netuid {self.netuid}`.",
-            )
+            raise not_registered(self.address, self.netuid)
         return uid
 
     def seat(self, epoch: int) -> Seat | None:
@@ -160,10 +162,15 @@ class Hotkey:
         return settlement.events(EpochProposed, receipt.logs)[0]
 
     def finalize(
-        self, closed: EpochClosed, proposed: EpochProposed, cumulatives: Sequence[int]
+        self,
+        closed: EpochClosed,
+        proposed: EpochProposed,
+        cumulatives: Sequence[int],
+        carried: Sequence[int] = NOTHING_CARRIED,
     ) -> EpochFinalized:
+        """See `Settlement.finalize`."""
         settlement = self.network.settlement
-        receipt = self.sender.send(settlement.finalize(closed, proposed, cumulatives))
+        receipt = self.sender.send(settlement.finalize(closed, proposed, cumulatives, carried))
         return settlement.events(EpochFinalized, receipt.logs)[0]
 
     def withdraw(self, account: str | None = None) -> Receipt | None:
@@ -189,6 +196,14 @@ def uid_now(network: Network, netuid: int, hotkey: str) -> int | None:
     if uid is None and following > 0:
         uid = network.neurons.uid_of(netuid, hotkey, following - 1)
     return uid
+
+
+def not_registered(hotkey: str, netuid: int) -> NotRegistered:
+    """The error for a hotkey without a uid."""
+    return NotRegistered(
+        f"hotkey {hotkey} is not registered in subnet {netuid}",
+        next_step=f"Run `evmtensor neuron register --netuid {netuid}`.",
+    )
 
 
 def closed_epoch(network: Network, netuid: int, epoch: int) -> EpochClosed | None:

@@ -14,6 +14,7 @@ from enum import IntEnum
 from offchain.chain.contract import Call, Contract, Event, Query
 
 NO_PROPOSAL = 0
+NOTHING_CARRIED = (0, 0, 0, 0)
 
 
 class EpochState(IntEnum):
@@ -81,6 +82,52 @@ class ProposalStruck(Event):
 
     proposal_id: int
     challenger: str
+    reward_rao: int
+    recycled_rao: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalDropped(Event):
+    """It built on a proposal that has ended, or its epoch became void; the bond waits."""
+
+    proposal_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalCancelled(Event):
+    """The guardian cancelled an unproven proposal; the bond waits."""
+
+    proposal_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockDemanded(Event):
+    """Somebody paid to see a bonds block of the last final epoch."""
+
+    netuid: int
+    epoch: int
+    column_block: int
+    account: str
+    deadline_tick: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockAnswered(Event):
+    """A demanded bonds block was shown."""
+
+    netuid: int
+    epoch: int
+    column_block: int
+    bonds: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockZeroed(Event):
+    """Nobody answered a demand: the bonds block counts as zero from now on."""
+
+    netuid: int
+    epoch: int
+    column_block: int
     reward_rao: int
     recycled_rao: int
 
@@ -203,9 +250,23 @@ class Settlement(Contract):
             doing="prove blocks",
         )
 
-    def prove_sum(self, proposal_id: int, trace: Sequence[int], partials: Sequence[int]) -> Call:
+    def prove_sum(
+        self,
+        proposal_id: int,
+        blocks: int,
+        seats: int,
+        trace: Sequence[int],
+        partials: Sequence[int],
+    ) -> Call:
+        """Prove the total rank and the dividend totals right."""
         return self.call(
-            "prove_sum", proposal_id, list(trace), list(partials), doing="prove the sums"
+            "prove_sum",
+            proposal_id,
+            blocks,
+            seats,
+            list(trace),
+            list(partials),
+            doing="prove the sums",
         )
 
     def challenge_block(
@@ -228,16 +289,36 @@ class Settlement(Contract):
         )
 
     def challenge_sum(
-        self, proposal_id: int, trace: Sequence[int], partials: Sequence[int]
+        self,
+        proposal_id: int,
+        blocks: int,
+        seats: int,
+        trace: Sequence[int],
+        partials: Sequence[int],
     ) -> Call:
+        """Strike a proposal by a wrong sum."""
         return self.call(
-            "challenge_sum", proposal_id, list(trace), list(partials), doing="challenge the sums"
+            "challenge_sum",
+            proposal_id,
+            blocks,
+            seats,
+            list(trace),
+            list(partials),
+            doing="challenge the sums",
         )
 
     def finalize(
-        self, closed: EpochClosed, proposed: EpochProposed, cumulatives: Sequence[int]
+        self,
+        closed: EpochClosed,
+        proposed: EpochProposed,
+        cumulatives: Sequence[int],
+        carried: Sequence[int] = NOTHING_CARRIED,
     ) -> Call:
-        """Make a proposal final; `cumulatives` of the last final epoch, empty before the first."""
+        """Make a proposal final.
+
+        cumulatives: of the last final epoch, empty before the first. carried: bitmap of the uids
+        that void epochs since then replaced.
+        """
         return self.call(
             "finalize",
             proposed.proposal_id,
@@ -246,6 +327,7 @@ class Settlement(Contract):
             list(closed.generations),
             list(proposed.trace),
             list(cumulatives),
+            list(carried),
             doing=f"finalize epoch {closed.epoch} of subnet {closed.netuid}",
         )
 

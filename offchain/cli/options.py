@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arguments and options that several commands share, and what a user types for an amount."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Annotated
+
+import typer
+
+from offchain.protocol.errors import ConfigError
+from offchain.protocol.identifiers import RAO_PER_TAO
+
+Netuid = Annotated[int, typer.Option("--netuid", "-n", min=0, help="Number of the subnet.")]
+NetuidArgument = Annotated[int, typer.Argument(min=0, help="Number of the subnet.")]
+Key = Annotated[str, typer.Option("--key", "-k", help="Coldkey: a name, or dev:N on localnet.")]
+HotkeyName = Annotated[str, typer.Option("--hotkey", "-H", help="Hotkey: a name, or dev:N.")]
+HotkeyAddress = Annotated[
+    str, typer.Option("--hotkey", "-H", help="Hotkey: an address, a name, or dev:N.")
+]
+Amount = Annotated[str, typer.Argument(help="In TAO, e.g. 12.5.")]
+
+
+def rao(amount: str) -> int:
+    """What a user types in TAO, exactly; raises `ConfigError`."""
+    try:
+        value = Decimal(amount) * RAO_PER_TAO
+        exact = value == value.to_integral_value()
+    except InvalidOperation:
+        exact = False
+    if not exact or value < 0 or not value.is_finite():
+        raise ConfigError(
+            f"{amount!r} is not an amount of TAO",
+            next_step="Use a number with up to 9 decimals, like 12.5.",
+        )
+    return int(value)
+
+
+def tao(amount_rao: int) -> str:
+    """Rao as TAO, exact."""
+    whole, rest = divmod(amount_rao, RAO_PER_TAO)
+    return f"{whole:,}.{rest:09d}".rstrip("0").rstrip(".")

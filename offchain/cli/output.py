@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How commands speak: a table or a line for people, one JSON value for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+PROGRESS_AFTER_SECONDS = 2.0
+
+
+def show(as_json: bool, value: Any, text: str) -> None:
+    """One result: `value` for programs, `text` for people."""
+    print(to_json(value) if as_json else text)
+
+
+def show_table(
+    as_json: bool,
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    value: Any = None,
+) -> None:
+    """Rows as a table, or `value` (else the rows by column) as JSON."""
+    if as_json:
+        print(
+            to_json(
+                [dict(zip(columns, row, strict=True)) for row in rows] if value is None else value
+            )
+        )
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*columns, title=title, title_justify="left", box=SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    Console(soft_wrap=False).print(table)
+
+
+def to_json(value: Any) -> str:
+    """Sorted keys; dataclasses as objects, bytes as hexadecimal."""
+    return json.dumps(_plain(value), sort_keys=True, indent=1)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[None]:
+    """Says on standard error what is going on, if it takes longer than two seconds."""
+    done = threading.Event()
+
+    def speak() -> None:
+        seconds = PROGRESS_AFTER_SECONDS
+        while not done.wait(PROGRESS_AFTER_SECONDS):
+            print(f"... {what} ({seconds:.0f} s)", file=sys.stderr, flush=True)
+            seconds += PROGRESS_AFTER_SECONDS
+
+    thread = threading.Thread(target=speak, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def show_error(error: Exception, verbose: bool, as_json: bool) -> None:
+    """One sentence and the next step; the traceback only with -v."""
+    if verbose:
+        import traceback
+
+        traceback.print_exception(error)
+    next_step = getattr(error, "next_step", "")
+    if as_json:
+        print(
+            json.dumps(
+                {"error": type(error).__name__, "message": str(error), "next_step": next_step}
+            ),
+            file=sys.stderr,
+        )
+        return
+    message = " ".join(str(error).split())
+    print(f"evmtensor: {message.rstrip('.')}. {next_step}".rstrip(), file=sys.stderr)

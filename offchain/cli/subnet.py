@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Subnets: create, start, look at, set."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from offchain.cli.options import HotkeyAddress, Key, NetuidArgument, rao, tao
+from offchain.cli.output import progress, show, show_table
+from offchain.cli.session import Session
+
+app = typer.Typer(
+    name="subnet", help="Subnets: create, start, list, show, set.", no_args_is_help=True
+)
+MAX_NETUID = 128
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    hotkey: HotkeyAddress,
+    key: Key = "",
+    max_cost: Annotated[str, typer.Option(help="Most that it may cost, in TAO.")] = "",
+    max_uids: Annotated[int, typer.Option(help="A power of two, 16 to 1024.")] = 256,
+    max_validators: Annotated[int, typer.Option(help="Seats, 1 to 64.")] = 64,
+) -> None:
+    """Buy a subnet.
+
+    evmtensor subnet create --key alice --hotkey alice-hot --max-cost 1000
+    """
+    session: Session = context.obj
+    owner = session.address_of(hotkey)
+    coldkey = session.coldkey(key)
+    most = rao(max_cost) if max_cost else session.network.subnets.cost_rao()
+    with progress("creating the subnet"):
+        made = coldkey.create_subnet(owner, max_uids, max_validators, most)
+    text = f"subnet {made.netuid} is yours for {tao(made.cost_rao)} TAO"
+    show(session.flags.json, made, f"{text}; start it with `evmtensor subnet start {made.netuid}`")
+
+
+@app.command()
+def start(
+    context: typer.Context,
+    netuid: NetuidArgument,
+    key: Key = "",
+    in_ticks: Annotated[int, typer.Option(min=1, help="Epoch 0 begins so many ticks on.")] = 10,
+) -> None:
+    """Start a subnet that you own.
+
+    evmtensor subnet start 1 --key alice
+    """
+    session: Session = context.obj
+    coldkey = session.coldkey(key)
+    with progress("starting the subnet"):
+        started = coldkey.start_subnet(netuid, session.network.clock.estimated_tick() + in_ticks)
+    show(
+        session.flags.json,
+        started,
+        f"epoch 0 of subnet {netuid} begins at tick {started.start_tick}",
+    )
+
+
+@app.command("list")
+def list_subnets(context: typer.Context) -> None:
+    """Show every subnet.
+
+    evmtensor subnet list
+    """
+    from offchain.chain.contract import read_all
+    from offchain.chain.subnets import Subnets
+
+    session: Session = context.obj
+    subnets: Subnets = session.network.subnets
+    exist = read_all(
+        session.connection, [subnets.exists_query(netuid) for netuid in range(MAX_NETUID + 1)]
+    )
+    rows = []
+    for netuid in (n for n, there in enumerate(exist) if there):
+        start_ticks = subnets.start_ticks(netuid)
+        rows.append(
+            (
+                netuid,
+                subnets.identity_of(netuid)[0],
+                subnets.owner_of(netuid),
+                session.network.neurons.read("uid_count", netuid),
+                subnets.max_uids(netuid),
+                subnets.max_validators(netuid),
+                start_ticks.start_tick,
+            )
+        )
+    columns = ("netuid", "name", "owner", "neurons", "max uids", "seats", "start tick")
+    show_table(session.flags.json, "subnets", columns, rows)
+
+
+@app.command("show")
+def show_subnet(context: typer.Context, netuid: NetuidArgument) -> None:
+    """Show one subnet: its epoch, price and parameters.
+
+    evmtensor subnet show 1
+    """
+    from offchain.cli.status import subnet_status
+
+    session: Session = context.obj
+    value = subnet_status(session.network, netuid)
+    rows = [(name, item) for name, item in value.items()]
+    show_table(session.flags.json, f"subnet {netuid}", ("what", "value"), rows, value)
+
+
+@app.command()
+def hyperparameters(context: typer.Context, netuid: NetuidArgument) -> None:
+    """Show every hyperparameter, now and next.
+
+    evmtensor subnet hyperparameters 1
+    """
+    from offchain.chain.contract import read_all
+    from offchain.protocol.hyperparameters import HYPERPARAMETERS
+
+    session: Session = context.obj
+    subnets = session.network.subnets
+    epoch = subnets.running_epoch(netuid)
+    now, following = (
+        read_all(session.connection, list(subnets.parameters_at(netuid, e).values()))
+        for e in (epoch, epoch + 1)
+    )
+    rows = [
+        (
+            row.id,
+            row.name,
+            value,
+            later if later != value else "",
+            row.least,
+            row.most,
+            row.authority.value,
+        )
+        for row, value, later in zip(HYPERPARAMETERS, now, following, strict=True)
+    ]
+    columns = ("id", "name", "now", "next epoch", "least", "most", "set by")
+    show_table(session.flags.json, f"hyperparameters of subnet {netuid}", columns, rows)
+
+
+@app.command("set")
+def set_parameter(
+    context: typer.Context,
+    netuid: NetuidArgument,
+    name: Annotated[str, typer.Argument(help="Name of a hyperparameter.")],
+    value: Annotated[int, typer.Argument(help="In the unit that ends the name.")],
+    key: Key = "",
+) -> None:
+    """Set a hyperparameter; it takes effect at the boundary after the next.
+
+    evmtensor subnet set 1 immunity_ticks 7200 --key alice
+    """
+    session: Session = context.obj
+    coldkey = session.coldkey(key)
+    with progress("setting the parameter"):
+        receipt = coldkey.set_parameter(netuid, name, value)
+    done = {"transaction": receipt.transaction_hash, "netuid": netuid, name: value}
+    show(session.flags.json, done, f"{name} of subnet {netuid} will be {value}")
+
+
+@app.command("set-schedule")
+def set_schedule(
+    context: typer.Context,
+    netuid: NetuidArgument,
+    tempo: Annotated[int, typer.Option(help="Ticks of an epoch.")],
+    reveal: Annotated[int, typer.Option(help="Ticks to reveal in.")],
+    window: Annotated[int, typer.Option(help="Ticks to challenge in.")],
+    key: Key = "",
+) -> None:
+    """Set tempo, reveal and challenge window together.
+
+    evmtensor subnet set-schedule 1 --tempo 360 --reveal 100 --window 150 --key alice
+    """
+    session: Session = context.obj
+    coldkey = session.coldkey(key)
+    with progress("setting the schedule"):
+        receipt = coldkey.set_schedule(netuid, tempo, reveal, window)
+    done = {"transaction": receipt.transaction_hash, "netuid": netuid}
+    show(session.flags.json, done, f"subnet {netuid} gets a new era at the boundary after the next")

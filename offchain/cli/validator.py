@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A validator as a process."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from offchain.cli.options import HotkeyName, Netuid
+from offchain.cli.session import Session
+
+app = typer.Typer(name="validator", help="A validator: run.", no_args_is_help=True)
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    netuid: Netuid,
+    hotkey: HotkeyName = "",
+    subnet: Annotated[str, typer.Option(help="The incentive mechanism.")] = "vision",
+) -> int:
+    """Score miners and settle epochs, until Ctrl-C; may be killed and started at any moment.
+
+    evmtensor validator run --netuid 1 --hotkey alice-hot
+    """
+    from offchain.validator.service import ValidatorSettings
+    from offchain.validator.service import run as run_validator
+
+    session: Session = context.obj
+    signer = session.signer(session.hotkey_name(hotkey))
+    sender = session.sender(signer)
+    code: int = run_validator(
+        ValidatorSettings(
+            network=session.network,
+            signer=signer,
+            sender=sender,
+            netuid=netuid,
+            home=session.environment.home,
+            subnet=subnet,
+        )
+    )
+    return code
