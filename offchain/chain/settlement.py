@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from offchain.chain.contract import Call, Contract, Event, Query
+from offchain.settlement.history import ClosedEpoch
+from offchain.settlement.history import Proposal as HistoryProposal
 
 NO_PROPOSAL = 0
 NOTHING_CARRIED = (0, 0, 0, 0)
@@ -309,8 +311,8 @@ class Settlement(Contract):
 
     def finalize(
         self,
-        closed: EpochClosed,
-        proposed: EpochProposed,
+        closed: EpochClosed | ClosedEpoch,
+        proposed: EpochProposed | HistoryProposal,
         cumulatives: Sequence[int],
         carried: Sequence[int] = NOTHING_CARRIED,
     ) -> Call:

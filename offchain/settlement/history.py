@@ -29,13 +29,13 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A posted result. words: the packed trace."""
+    """A posted result; `trace` is packed."""
 
     proposal_id: int
     parent_id: int
     proposer: str
     bond_rao: int
-    words: tuple[int, ...]
+    trace: tuple[int, ...]
     block_number: int
 
 
@@ -58,6 +58,10 @@ class ClosedEpoch:
     """Uids replaced in void epochs since `cumulatives`; empty unless this epoch is void."""
     zeroed: set[int] = field(default_factory=set)
     strikes: int = 0
+
+    @property
+    def netuid(self) -> int:
+        return self.frozen.header.netuid
 
     @property
     def epoch(self) -> int:
@@ -186,7 +190,7 @@ class History:
         return kept
 
     def parent_id(self, epoch: int) -> int | None:
-        """What `propose` must name: the parent's proposal, 0 for none; None while there is none yet.
+        """What `propose` must name: the parent's proposal, 0 for none, None while it has none.
 
         A parent without a live or final proposal has to be proposed first.
         """
@@ -198,7 +202,7 @@ class History:
         return parent.live.proposal_id if parent.live else None
 
     def may_propose(self, epoch: int) -> bool:
-        """Closed, no live proposal, the parent proposed, and at most one unfinal epoch before it."""
+        """Closed, no live proposal, the parent proposed, at most one unfinal epoch before it."""
         record = self.epochs[epoch]
         if record.state is not State.CLOSED or record.live or self.parent_id(epoch) is None:
             return False

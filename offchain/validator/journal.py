@@ -95,6 +95,10 @@ class Journal:
         message = f"{self._scope.chain_id}|{self._scope.weights.lower()}|{netuid}|{epoch}|{attempt}"
         return hmac.new(self._salt_key, message.encode(), hashlib.sha256).digest()
 
+    def task_secret(self) -> bytes:
+        """32 bytes that make this validator's tasks unforeseeable; the same after a restart."""
+        return hmac.new(self._salt_key, b"evmtensor tasks", hashlib.sha256).digest()
+
     def write(self, entry: Entry) -> None:
         """Put an entry on disk, both copies fsynced, before returning.
 

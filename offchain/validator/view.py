@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from offchain.chain.contract import read_all
 from offchain.chain.errors import Reverted
 from offchain.chain.hotkey import Hotkey
-from offchain.chain.neurons import Seat
 from offchain.chain.network import Network
+from offchain.chain.neurons import Seat
 from offchain.chain.settlement import NO_PROPOSAL
 from offchain.protocol.eras import EpochWindow
 from offchain.settlement.history import ClosedEpoch, History, State

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is in the running epoch, where they answer, and what models they have committed to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from offchain.chain.contract import read_all
+from offchain.chain.events import LogFollower
+from offchain.chain.network import Network
+from offchain.chain.neurons import ModelCommitted, axon_from
+from offchain.protocol.eras import EpochWindow
+from offchain.subnets.base import Commitment
+from offchain.validator.examine import Examinee
+from offchain.wire import Endpoint
+
+LOGS_PER_BLOCK = 1 << 20  # more than any block can hold: orders commitments of one block
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The subnet as of one block.
+
+    commitments: every one ever made, in the order of the chain. block_hash: seeds the tasks.
+    """
+
+    window: EpochWindow | None
+    max_uids: int
+    neurons: tuple[Examinee, ...]
+    seat_uids: frozenset[int]
+    commitments: tuple[Commitment, ...]
+    block_hash: bytes
+
+
+class Roster:
+    """Refreshed by the thread that talks to the chain, read by the one that talks to miners."""
+
+    def __init__(self, network: Network, netuid: int) -> None:
+        self._network = network
+        self._netuid = netuid
+        self._max_uids = network.subnets.max_uids(netuid)
+        self._commitments: list[tuple[int, Commitment]] = []
+        self._models = LogFollower(
+            network.connection,
+            [network.neurons.address],
+            network.deployment.first_block,
+            topics=[network.neurons.topic(ModelCommitted)],
+        )
+        self.snapshot: Snapshot | None = None
+
+    def refresh(self, window: EpochWindow | None) -> None:
+        """Take a new snapshot; before the start, of those who will serve in epoch 0."""
+        network, netuid = self._network, self._netuid
+        head = network.clock.head()
+        epoch = window.epoch if window else network.subnets.next_epoch(netuid)
+        generations = network.neurons.generations_at(netuid, epoch, head.number)
+        uids = [uid for uid, generation in enumerate(generations) if generation]
+        ids = {uid: netuid << 64 | uid << 48 | generations[uid] for uid in uids}
+        hotkeys = read_all(
+            network.connection, [network.neurons.hotkey_query(ids[uid]) for uid in uids]
+        )
+        axons = read_all(
+            network.connection, [network.neurons.axon_query(netuid, uid) for uid in uids]
+        )
+        seats = network.neurons.seats_at(netuid, epoch, head.number)
+        self._follow_models()
+        self.snapshot = Snapshot(
+            window=window,
+            max_uids=self._max_uids,
+            neurons=tuple(
+                Examinee(uid, ids[uid], _endpoint(hotkey, axon))
+                for uid, hotkey, axon in zip(uids, hotkeys, axons, strict=True)
+            ),
+            seat_uids=frozenset(seat.uid for seat in seats if seat is not None),
+            commitments=tuple(commitment for _, commitment in self._commitments),
+            block_hash=bytes.fromhex(head.hash[2:]),
+        )
+
+    def _follow_models(self) -> None:
+        delta = self._models.poll()
+        if delta.rolled_back_to is not None:
+            kept = [c for c in self._commitments if c[0] < delta.rolled_back_to]
+            self._commitments = kept
+        for event in self._network.neurons.events(ModelCommitted, delta.logs):
+            if event.netuid == self._netuid:
+                order = event.at.block_number * LOGS_PER_BLOCK + event.at.log_index
+                commitment = Commitment(event.registration_id, event.uid, event.model_hash, order)
+                self._commitments.append((event.at.block_number, commitment))
+
+
+def _endpoint(hotkey: str, axon: tuple[int, ...]) -> Endpoint | None:
+    announced = axon_from(axon)
+    return None if announced is None else Endpoint(hotkey, announced.ip, announced.port)
