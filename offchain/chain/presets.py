@@ -55,7 +55,7 @@ MAINNET = Preset(
     genesis_rao=1_000_000 * RAO_PER_TAO,
     minimum_delay_seconds=7 * 86_400,
     has_proposer=False,
-    min_bond_rao=RAO_PER_TAO,
+    min_bond_rao=100 * RAO_PER_TAO,
     deposit_rao=RAO_PER_TAO,
     min_lock_rao=1_000 * RAO_PER_TAO,
     lock_reduction_ticks=57_600,
@@ -73,7 +73,7 @@ LOCALNET = Preset(
     minimum_delay_seconds=5,
     has_proposer=True,
     min_bond_rao=RAO_PER_TAO,
-    deposit_rao=RAO_PER_TAO,
+    deposit_rao=RAO_PER_TAO // 10,
     min_lock_rao=100 * RAO_PER_TAO,
     lock_reduction_ticks=360,
 )
@@ -90,7 +90,7 @@ MINIMAL = Preset(
     minimum_delay_seconds=1,
     has_proposer=True,
     min_bond_rao=RAO_PER_TAO,
-    deposit_rao=RAO_PER_TAO,
+    deposit_rao=RAO_PER_TAO // 10,
     min_lock_rao=100 * RAO_PER_TAO,
     lock_reduction_ticks=360,
 )

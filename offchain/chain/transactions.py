@@ -298,7 +298,7 @@ class Sender:
         pending = self.connection.nonce(self.address, "pending")
         mined = self.connection.nonce(self.address, "latest")
         own = [e.nonce + 1 for e in self.outbox.entries() if e.nonce >= mined]
-        return max([pending, *own])
+        return max([pending, mined, *own])  # a block may have come between the two questions
 
     def _sign(
         self, to: str | None, data: str, value: int, gas: int, nonce: int, max_fee: int, tip: int
