@@ -324,6 +324,8 @@ def finalize(
     record: ISettlement.Epoch = slots._live(proposal_id)
     key: uint256 = proposal_id >> 64
     self._check_due(proposal_id, record)
+    # SAFETY: Examiner is part of this deployment and has functions of the same names and arguments (tested), so it reads
+    # from the calldata what is read here.
     pay: IExaminer.Pay = abi_decode(
         raw_call(EXAMINER.address, msg.data, max_outsize=MAX_PAY_BYTES, is_static_call=True), IExaminer.Pay
     )
@@ -706,6 +708,7 @@ def _wrong_blocks(proposal_id: uint256, record: ISettlement.Epoch) -> uint256:
     """
     @notice Which of the blocks that the calldata opens are not what their inputs give, as a bitmap.
     """
+    # SAFETY: as in finalize.
     findings: IExaminer.BlockFindings = abi_decode(
         raw_call(EXAMINER.address, msg.data, max_outsize=160, is_static_call=True),
         IExaminer.BlockFindings,
@@ -733,6 +736,7 @@ def _are_sums(
     """
     is_shaped: bool = blocks == self._blocks(record) and seats == record.seats
     assert is_shaped, "settlement: wrong shape"
+    # SAFETY: as in finalize.
     findings: IExaminer.SumFindings = abi_decode(
         raw_call(EXAMINER.address, msg.data, max_outsize=64, is_static_call=True), IExaminer.SumFindings
     )

@@ -55,6 +55,7 @@ def _settle(
         gain: uint256 = 0
         if pay.is_paid:
             gain = (gains[uid // 2] >> lane) & U128
+            # SAFETY: two lanes of rao below 2**64.
             most = max(most, unsafe_add(gain >> 64, gain & frozen.U64))
         generation: uint256 = (generations[uid // 8] >> (224 - 32 * (uid % 8))) & frozen.U32
         # SAFETY: all pay together is at most rao_emission < 2**56, because the shares sum to at most 2**32.
@@ -150,6 +151,7 @@ def _scores(
     for s: uint256 in range(max_uids // 16, bound=MAX_SCORE_WORDS):
         word: uint256 = 0
         if most != 0:
+            # SAFETY: earnings are below 2**56 and at most `most`, which is not 0, so every quotient fits u16.
             for pair: uint256 in range(8):
                 both: uint256 = gains[8 * s + pair]
                 upper: uint256 = unsafe_add(both >> 192, (both >> 128) & frozen.U64)
