@@ -10,7 +10,7 @@ import pytest
 
 from offchain.yuma import fast, specification
 from offchain.yuma.types import EpochInput, EpochOutput, EpochParameters
-from tests.yuma.worlds import random_seat_epoch, random_world
+from tests.yuma.worlds import random_disordered_world, random_seat_epoch, random_world
 
 SAMPLE = 300
 FULL = 10_000
@@ -31,6 +31,14 @@ def _differing(parameters: EpochParameters, epoch: EpochInput) -> list[str]:
 def test_random_epochs__up_to_32_uids__agree(is_full_run: bool) -> None:
     count = FULL if is_full_run else SAMPLE
     wrong = {seed: names for seed in range(count) if (names := _differing(*random_world(seed)))}
+    assert wrong == {}
+
+
+@pytest.mark.fuzz
+def test_random_epochs__liquid_alpha_out_of_order__agree(is_full_run: bool) -> None:
+    count = 2_000 if is_full_run else SAMPLE
+    worlds = ((seed, random_disordered_world(seed)) for seed in range(count))
+    wrong = {seed: names for seed, world in worlds if (names := _differing(*world))}
     assert wrong == {}
 
 

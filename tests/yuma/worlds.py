@@ -6,6 +6,7 @@ Everything comes from one seeded generator, so a failing seed is a test case.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from offchain.yuma.types import EpochInput, EpochParameters, Row, Rows, SeatEpoch
@@ -44,6 +45,17 @@ def random_world(seed: int, n: int | None = None) -> tuple[EpochParameters, Epoc
         active_commit_blocks=tuple(
             rng.choice((None, None, _registration(rng), BLOCK - 50)) for _ in range(n)
         ),
+    )
+
+
+def random_disordered_world(seed: int) -> tuple[EpochParameters, EpochInput]:
+    """One epoch with liquid alpha whose rows are not in order of uid."""
+    parameters, epoch = random_world(seed)
+    rng = Random(seed)
+    return replace(parameters, yuma3=True, liquid_alpha=True), replace(
+        epoch,
+        weights=tuple(tuple(rng.sample(row, len(row))) for row in epoch.weights),
+        bonds=tuple(tuple(rng.sample(row, len(row))) for row in epoch.bonds),
     )
 
 
@@ -90,7 +102,7 @@ def _parameters(rng: Random, n: int) -> EpochParameters:
         max_allowed_validators=rng.choice((0, 1, 2, n, 64, U16)),
         stake_threshold=rng.choice((0, 0, 0, 0, 0, 0, 1000, 10**12)),
         owner_uid=rng.choice((None, None, rng.randrange(n))),
-        tao_weight=rng.choice((0, 0, 3320413933267719290, 2**64 - 1, 1)),
+        tao_weight=rng.choice((0, 0, 3320413933267719290, 2**64 - 1, 2**63 - 1, 1)),
         commit_reveal=rng.random() < 0.4,
     )
 
@@ -101,9 +113,8 @@ def _u16(rng: Random) -> int:
 
 def _stakes(rng: Random, n: int, validators: int) -> tuple[int, ...]:
     """Even, tied on the majority boundary, spread over a ratio of 1e12, or nothing at all."""
-    kind = rng.choices(("spread", "tied", "split", "extreme", "none", "tiny"), (6, 3, 6, 6, 1, 2))[
-        0
-    ]
+    kinds = ("spread", "tied", "split", "extreme", "none", "tiny", "one bit")
+    kind = rng.choices(kinds, (6, 3, 6, 6, 1, 2, 2))[0]
     if kind == "spread":
         stakes = [rng.randrange(10**9, 10**14) for _ in range(n)]
     elif kind == "tied":
@@ -113,6 +124,8 @@ def _stakes(rng: Random, n: int, validators: int) -> tuple[int, ...]:
         stakes = [split[uid % len(split)] * 10**9 for uid in range(n)]
     elif kind == "extreme":
         stakes = [rng.choice((1, 1000, 10**6, 10**12, 10**15, 10**18 // n)) for _ in range(n)]
+    elif kind == "one bit":  # shares of 2**-32, the smallest there are
+        stakes = [2**32 - validators + 1, *(1,) * (n - 1)]
     elif kind == "tiny":
         stakes = [rng.randrange(5) for _ in range(n)]
     else:
