@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo's cheats as processes: `python -m offchain.localnet.demo.cheats ROLE ...`.
+
+random: answers at random. relay: sells another miner's answers, which its friend fetches, and
+commits to a copy of that miner's model. validator: the friend; gives everything to the two.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from offchain.chain.miner_port import MinerPort
+from offchain.chain.network import Network, open_network
+from offchain.chain.outbox import Outbox
+from offchain.chain.transactions import Sender
+from offchain.keys.development import development_signer
+from offchain.keys.signer import Signer
+from offchain.localnet.adversaries import Friend, ask_friend, random_miner, relay_miner
+from offchain.protocol.eras import EpochWindow
+from offchain.protocol.errors import ChainError
+from offchain.protocol.rows import U16_MAX
+from offchain.validator.service import Validator, ValidatorSettings
+from offchain.wire import Dendrite, Domain, Egress, Endpoint
+
+LOOPBACK = "127.0.0.1"
+POLL_SECONDS = 0.3
+
+
+class CheatingValidator(Validator):
+    """Votes for its friends only, and fetches the victim's answers for the relay."""
+
+    def __init__(
+        self, settings: ValidatorSettings, friends: frozenset[str], victim: str, friend_port: int
+    ) -> None:
+        super().__init__(settings)
+        self._friends = friends
+        self._victim = victim
+        self._friend_port = friend_port
+        self._friend: Friend | None = None
+
+    async def begin(self) -> None:
+        """Open the back door for the relay."""
+        assert self.dendrite is not None
+        self._friend = Friend(
+            self.settings.signer,
+            self.domain,
+            self.dendrite,
+            subnet=self.settings.subnet,
+            accomplices=self._friends,
+            victim=self._victim_endpoint,
+            chain_time=self.network.clock.chain_time,
+        )
+        await self._friend.serve(LOOPBACK, self._friend_port)
+
+    async def end(self) -> None:
+        """Close it."""
+        if self._friend is not None:
+            await self._friend.close()
+
+    def weigh(self, window: EpochWindow) -> list[int]:
+        """Everything for the friends."""
+        snapshot = self.roster.snapshot
+        assert snapshot is not None
+        row = [0] * snapshot.max_uids
+        for neuron in snapshot.neurons:
+            if neuron.endpoint is not None and neuron.endpoint.hotkey in self._friends:
+                row[neuron.uid] = U16_MAX
+        return row
+
+    def _victim_endpoint(self) -> Endpoint:
+        snapshot = self.roster.snapshot
+        for neuron in snapshot.neurons if snapshot else ():
+            if neuron.endpoint is not None and neuron.endpoint.hotkey == self._victim:
+                return neuron.endpoint
+        raise ChainError(f"{self._victim} serves nowhere")
+
+
+def committed_model(network: Network, netuid: int, hotkey: str) -> bytes:
+    """Wait until a hotkey has committed to a model, and copy its hash."""
+    while True:
+        epoch = network.subnets.next_epoch(netuid)
+        uid = network.neurons.uid_of(netuid, hotkey, epoch)
+        if uid is not None:
+            registration_id = network.neurons.registration_at(netuid, uid, epoch)
+            model = network.neurons.model_of(registration_id)
+            if model is not None:
+                return model.model_hash
+        time.sleep(POLL_SECONDS)
+
+
+def main() -> int:
+    """Command line; exit code."""
+    arguments = _parse()
+    network = open_network([arguments.url], arguments.deployment)
+    chain_id = network.deployment.chain_id
+
+    def signer_of(reference: str) -> Signer:
+        return development_signer(reference, chain_id)
+
+    signer = signer_of(arguments.hotkey)
+    sender = Sender(network.connection, signer, Outbox(arguments.home / "outbox"))
+    domain = Domain(chain_id, network.neurons.address)
+    if arguments.role == "validator":
+        settings = ValidatorSettings(network, signer, sender, arguments.netuid, home=arguments.home)
+        friends = frozenset(signer_of(f).address for f in arguments.friends)
+        victim = signer_of(arguments.victim).address
+        return _run(CheatingValidator(settings, friends, victim, arguments.friend_port))
+    chain = MinerPort(network, arguments.netuid, signer, sender, domain)
+    _miner(arguments, network, signer, signer_of, domain).run(chain, signer, _settings())
+    return 0
+
+
+def _miner(arguments, network, signer, signer_of, domain):  # type: ignore[no-untyped-def]
+    if arguments.role == "random":
+        return random_miner(seed=arguments.netuid)
+    victim = signer_of(arguments.victim).address
+    model_hash = committed_model(network, arguments.netuid, victim)
+    friend = Endpoint(signer_of(arguments.friends[0]).address, LOOPBACK, arguments.friend_port)
+    dendrite = Dendrite(
+        signer, domain, chain_time=network.clock.chain_time, egress=Egress(localnet=True)
+    )
+    return relay_miner("vision", ask_friend(dendrite, friend), model_hash)
+
+
+def _settings():  # type: ignore[no-untyped-def]
+    from miners import Settings
+
+    return Settings(host="0.0.0.0", port=0, public_host="127.0.0.2")
+
+
+def _run(validator: Validator) -> int:
+    import asyncio
+
+    return asyncio.run(validator.run())
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="A cheat for the demo")
+    parser.add_argument("role", choices=["random", "relay", "validator"])
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--deployment", type=Path, required=True)
+    parser.add_argument("--netuid", type=int, required=True)
+    parser.add_argument("--hotkey", required=True, help="dev:N")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--friends", nargs="*", default=[], help="dev:N ...")
+    parser.add_argument("--victim", default="", help="dev:N")
+    parser.add_argument("--friend-port", type=int, default=0)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

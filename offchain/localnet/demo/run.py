@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo: a chain, a subnet, ten services as real processes, and a verdict."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from offchain.chain.claims import open_claims
+from offchain.chain.errors import Reverted
+from offchain.chain.hotkey import Hotkey
+from offchain.chain.settlement import EpochFinalized
+from offchain.chain.subnet_history import SubnetHistory
+from offchain.localnet.chain_process import ChainProcess, ChainSettings, free_port, start_chain
+from offchain.localnet.demo.cast import OWNER_COLDKEY, PLAYERS, Player, Role, player
+from offchain.localnet.demo.facts import Line, accounts, books, epoch_lines
+from offchain.localnet.demo.outcome import judge
+from offchain.localnet.demo.screen import Screen, report
+from offchain.localnet.demo.stage import Keys, Stage, set_stage, start_subnet
+from offchain.localnet.supervisor import Service, Supervisor
+from offchain.protocol.errors import ChainError, ConfigError
+
+FOLDER = Path(".localnet/demo")
+MODELS = Path(".cache/models")
+START_TICKS_AHEAD = 4  # enough for four validators to poke
+ONLINE_SECONDS = 90.0
+POLL_SECONDS = 0.5
+SPARE_EPOCHS = 4  # an epoch may be null on a busy machine
+OFFLINE_AFTER_TICKS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSettings:
+    """chain: anvil or ganache. epochs: how many to settle. keep: leave the network running."""
+
+    chain: str = "anvil"
+    epochs: int = 3
+    json_path: Path | None = None
+    keep: bool = False
+    console: Console = field(default_factory=Console)
+
+
+def run(settings: DemoSettings) -> int:
+    """Play the demo; 0 only if every promise was kept.
+
+    Raises:
+        ConfigError: a program or a model is missing, or services did not come up.
+        ChainError: the chain failed.
+    """
+    began = time.monotonic()
+    _check_models()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    with Screen(settings.console) as screen, _chain(settings, screen) as chain:
+        stage = set_stage(chain.url, FOLDER / "deployments", screen.say)
+        with Supervisor(FOLDER / "logs") as supervisor:
+            play = Play(stage, chain, supervisor, screen, settings.epochs)
+            play.bring_up()
+            play.follow()
+            code = _conclude(settings, play, screen, time.monotonic() - began)
+            if settings.keep:
+                _keep(settings, chain, stage, supervisor)
+    return code
+
+
+class Play:
+    """The running demo."""
+
+    def __init__(
+        self, stage: Stage, chain: ChainProcess, supervisor: Supervisor, screen: Screen, epochs: int
+    ) -> None:
+        self.stage = stage
+        self.lines: list[Line] = []
+        self.follower = SubnetHistory(stage.network, stage.netuid)
+        self._chain = chain
+        self._supervisor = supervisor
+        self._screen = screen
+        self._epochs = epochs
+        self._friend_port = free_port()
+        self._start_tick = 0
+
+    def bring_up(self) -> None:
+        """Start every service, wait until all miners answer, start the subnet."""
+        for member in PLAYERS:
+            self._supervisor.add(self._service(member))
+        miners = [p for p in PLAYERS if not p.role.is_validator]
+        deadline = time.monotonic() + ONLINE_SECONDS
+        online = 0
+        while online < len(miners):
+            self._supervisor.check()
+            online = sum(self._is_online(miner) for miner in miners)
+            self._screen.bar("miners online", online, len(miners))
+            if time.monotonic() > deadline:
+                raise ConfigError(
+                    f"only {online} of {len(miners)} miners came up in {ONLINE_SECONDS:.0f} s",
+                    next_step=f"Read {FOLDER / 'logs'}.",
+                )
+            time.sleep(POLL_SECONDS)
+        self._start_tick = start_subnet(self.stage, START_TICKS_AHEAD)
+        self._screen.say(f"the subnet starts at tick {self._start_tick}")
+
+    def follow(self) -> None:
+        """Watch until enough epochs are final; play the one scene of the script on the way."""
+        offline = player(next(p.name for p in PLAYERS if p.role is Role.OFFLINE_MINER))
+        window = self.stage.network.deployment
+        tempo = self.stage.network.subnets.epoch_at(self.stage.netuid, self._start_tick).tempo
+        last_tick = self._start_tick + (self._epochs + SPARE_EPOCHS) * tempo
+        is_offline = False
+        while self.settled < self._epochs:
+            tick = self.stage.network.clock.tick()
+            if not is_offline and tick >= self._start_tick + OFFLINE_AFTER_TICKS:
+                self._supervisor.stop(offline.name, grace_seconds=0.0)
+                self._screen.say(f"{offline.name} goes offline")
+                is_offline = True
+            self._watch(tick, tempo)
+            self._supervisor.check()
+            if tick > last_tick:
+                raise ChainError(
+                    f"only {self.settled} of {self._epochs} epochs were settled by tick {tick}",
+                    next_step=f"Read {FOLDER / 'logs'}; deployment {window.chain_id}.",
+                )
+            time.sleep(POLL_SECONDS)
+
+    @property
+    def settled(self) -> int:
+        """Final epochs so far."""
+        return len({line.epoch for line in self.lines})
+
+    def claim_rest(self) -> None:
+        """Miners' pay; anybody may claim for anybody, here the owner does."""
+        stage = self.stage
+        sender = Keys(stage.network.connection).sender(OWNER_COLDKEY)
+        claims = open_claims(stage.network, stage.netuid)
+        if claims:
+            Hotkey(stage.network, sender, stage.netuid).claim(claims)
+            self._screen.say(f"{len(claims)} neurons were paid")
+
+    def freeze(self) -> None:
+        """Let no further epoch become final, so that the verdict has something still to look at."""
+        for member in PLAYERS:
+            if member.role.is_validator:
+                self._supervisor.stop(member.name)
+        self._take_in()
+
+    def _watch(self, tick: int, tempo: int) -> None:
+        self._take_in()
+        done = max(0, tick - self._start_tick)
+        epoch, inside = divmod(done, tempo)
+        self._screen.bar("epochs settled", min(self.settled, self._epochs), self._epochs)
+        self._screen.bar("running epoch", inside, tempo, f"ticks of epoch {epoch}")
+
+    def _take_in(self) -> None:
+        for happened in self.follower.poll():
+            if isinstance(happened.event, EpochFinalized):
+                lines = epoch_lines(self.stage, self.follower.history, happened.event.epoch)
+                self.lines += lines
+                self._screen.epoch(lines)
+
+    def _is_online(self, miner: Player) -> bool:
+        return (
+            self.stage.network.neurons.axon_of(self.stage.netuid, self.stage.uids[miner.name])
+            is not None
+        )
+
+    def _service(self, member: Player) -> Service:
+        home = FOLDER / "home" / member.name
+        return Service(
+            member.name,
+            tuple(str(word) for word in self._command(member, home)),
+            environment={"EVMTENSOR_HOME": str(home), "OMP_NUM_THREADS": "1"},
+            restart="on-failure",
+            restart_limit=3,
+        )
+
+    def _command(self, member: Player, home: Path) -> list[object]:
+        url, deployment = self._chain.url, self.stage.deployment_path
+        where = ["--url", url, "--deployment", deployment, "--netuid", self.stage.netuid]
+        where += ["--hotkey", member.hotkey]
+        evmtensor = [sys.executable, "-m", "offchain.cli"]
+        if member.role in (Role.HONEST_MINER, Role.OFFLINE_MINER):
+            model = MODELS / f"{member.model}.onnx"
+            listen = ["--port", 0, "--external-ip", "127.0.0.2"]
+            return [*evmtensor, "miner", "run", model, *where, *listen]
+        if member.role is Role.HONEST_VALIDATOR:
+            return [*evmtensor, "validator", "run", *where]
+        cheat = [sys.executable, "-m", "offchain.localnet.demo.cheats", _ROLES[member.role]]
+        return [*cheat, *where, "--home", home, *self._conspiracy(member)]
+
+    def _conspiracy(self, member: Player) -> list[object]:
+        """Who a cheat works with, and whose answers are sold."""
+        victim = next(p for p in PLAYERS if p.model == "cnn" and p.role is Role.HONEST_MINER)
+        shared = ["--victim", victim.hotkey, "--friend-port", self._friend_port]
+        if member.role is Role.RANDOM_MINER:
+            return []
+        wanted = (
+            (Role.RELAY_MINER, Role.RANDOM_MINER)
+            if member.role.is_validator
+            else (Role.CHEATING_VALIDATOR,)
+        )
+        return [*shared, "--friends", *(p.hotkey for p in PLAYERS if p.role in wanted)]
+
+
+_ROLES = {
+    Role.RANDOM_MINER: "random",
+    Role.RELAY_MINER: "relay",
+    Role.CHEATING_VALIDATOR: "validator",
+}
+
+
+def _check_models() -> None:
+    needed = {p.model for p in PLAYERS if p.model}
+    missing = sorted(name for name in needed if not (MODELS / f"{name}.onnx").exists())
+    if missing:
+        raise ConfigError(
+            f"models {', '.join(missing)} are not in {MODELS}",
+            next_step=f"Run `python -m miners.train --out {MODELS}`.",
+        )
+
+
+@contextmanager
+def _chain(settings: DemoSettings, screen: Screen) -> Iterator[ChainProcess]:
+    if settings.chain not in ("anvil", "ganache"):
+        raise ConfigError(
+            f"chain {settings.chain!r} is unknown", next_step="Choose anvil or ganache."
+        )
+    screen.say(f"starting {settings.chain}, a block a second")
+    kind = "ganache" if settings.chain == "ganache" else "anvil"
+    with start_chain(ChainSettings(kind=kind, log_file=FOLDER / "chain.log")) as chain:
+        yield chain
+
+
+def _conclude(settings: DemoSettings, play: Play, screen: Screen, seconds: float) -> int:
+    """Freeze, claim, judge, print, write; the exit code."""
+    if not settings.keep:
+        play.freeze()
+    try:
+        play.claim_rest()
+    except Reverted as error:  # a validator was faster; what is open shows in the verdict
+        screen.say(f"claim: {error}")
+    history = play.follower.history
+    found, money = accounts(play.stage, history), books(play.stage)
+    verdicts = judge(found, money)
+    report(settings.console, play.lines, found, money, verdicts)
+    settings.console.print(f"{play.settled} epochs settled in {seconds:.0f} s", highlight=False)
+    if settings.json_path is not None:
+        written = {
+            "chain": settings.chain,
+            "seconds": round(seconds, 1),
+            "epochs": [asdict(line) for line in play.lines],
+            "accounts": [_plain(account) for account in found],
+            "books": [asdict(b) | {"gap_rao": b.gap_rao} for b in money],
+            "verdicts": [asdict(verdict) for verdict in verdicts],
+        }
+        settings.json_path.write_text(json.dumps(written, indent=1, sort_keys=True) + "\n")
+    return 0 if all(verdict.kept for verdict in verdicts) else 1
+
+
+def _plain(account: Any) -> dict[str, Any]:
+    fields = asdict(account)
+    return fields | {"player": fields["player"] | {"role": account.player.role.value}}
+
+
+def _keep(
+    settings: DemoSettings, chain: ChainProcess, stage: Stage, supervisor: Supervisor
+) -> None:
+    """Stay until Ctrl-C."""
+    settings.console.print(
+        f"the network goes on at {chain.url}; its deployment is {stage.deployment_path}\n"
+        f"evmtensor metagraph {stage.netuid} --url {chain.url} "
+        f"--deployment {stage.deployment_path}\nCtrl-C ends it",
+        highlight=False,
+    )
+    try:
+        supervisor.wait_all()
+    except KeyboardInterrupt:
+        settings.console.print("stopping")
