@@ -101,7 +101,8 @@ class Miner:
         """Decorator: serve this function, `(synapse) -> synapse`, sync or async, instead of a
         model.
         """
-        if get_type_hints(function).get("synapse", self.subnet.SYNAPSE) is not self.subnet.SYNAPSE:
+        taken = get_type_hints(function).get("synapse", self.subnet.SYNAPSE)
+        if not issubclass(self.subnet.SYNAPSE, taken):  # `Synapse` itself takes any message
             raise MinerError(
                 f"forward: takes another message than subnet {self.subnet.NAME}'s "
                 f"{self.subnet.SYNAPSE.__name__}"
