@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rewards.add_root: only Settlement, one root per epoch, for ever."""
+
+from __future__ import annotations
+
+import boa
+import pytest
+
+from tests.contracts.deployment import role_address
+from tests.contracts.Rewards.payroll import Pay, Payroll
+
+ROOT = b"\x11" * 32
+
+
+def test_add_root__by_settlement__stores_logs_and_raises_the_cap(payroll: Payroll) -> None:
+    root = payroll.add_root(4, {0: Pay(700, 0), 1: Pay(0, 300)})
+
+    (event,) = payroll.rewards.get_logs()
+    assert type(event).__name__ == "RootAdded"
+    assert (event.netuid, event.epoch, event.root) == (payroll.netuid, 4, root)
+    assert event.payouts_rao == 1_000 == payroll.rewards.received_rao(payroll.netuid)
+    assert payroll.rewards.paid_rao(payroll.netuid) == 0
+    assert payroll.rewards.root_of(payroll.netuid, 4) == root
+    assert payroll.rewards.depth_of(payroll.netuid, 4) == 4
+
+
+@pytest.mark.parametrize("sender", ["stranger", "deployer", "owner"])
+def test_add_root__by_anybody_else__reverts(payroll: Payroll, sender: str) -> None:
+    with boa.reverts("rewards: not settlement"):
+        payroll.rewards.add_root(payroll.netuid, 0, ROOT, 4, 0, sender=role_address(sender))
+
+
+def test_add_root__zero__reverts(payroll: Payroll) -> None:
+    with boa.reverts("rewards: root is zero"):
+        payroll.rewards.add_root(payroll.netuid, 0, bytes(32), 4, 0, sender=payroll.settlement)
+
+
+@pytest.mark.parametrize("again", [ROOT, b"\x12" * 32])
+def test_add_root__epoch_that_has_one__reverts(payroll: Payroll, again: bytes) -> None:
+    payroll.rewards.add_root(payroll.netuid, 0, ROOT, 4, 0, sender=payroll.settlement)
+    with boa.reverts("rewards: root exists"):
+        payroll.rewards.add_root(payroll.netuid, 0, again, 4, 0, sender=payroll.settlement)
+
+
+def test_G7_add_root__deeper_than_a_path_can_be__reverts(payroll: Payroll) -> None:
+    payroll.rewards.add_root(payroll.netuid, 0, ROOT, 10, 0, sender=payroll.settlement)
+    with boa.reverts("rewards: tree too deep"):
+        payroll.rewards.add_root(payroll.netuid, 1, ROOT, 11, 0, sender=payroll.settlement)
+
+
+def test_add_root__several_epochs__caps_add_up_per_subnet(payroll: Payroll) -> None:
+    for epoch, amount in enumerate((5, 7, 0)):
+        payroll.rewards.add_root(
+            *(payroll.netuid, epoch, ROOT, 4, amount), sender=payroll.settlement
+        )
+    payroll.rewards.add_root(payroll.netuid + 1, 0, ROOT, 4, 100, sender=payroll.settlement)
+    assert payroll.rewards.received_rao(payroll.netuid) == 12
+    assert payroll.rewards.received_rao(payroll.netuid + 1) == 100
