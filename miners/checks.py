@@ -47,6 +47,11 @@ def model_hash(content: bytes) -> bytes:
     return sha256(content).digest()
 
 
+def first_line(error: Exception) -> str:
+    """One line of a foreign error, for people."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
 def read_model(path: Path, interface: ModelInterface) -> bytes:
     """The bytes of a model file that is safe to load and takes and returns the subnet's tensors,
     or ModelError.
@@ -103,12 +108,15 @@ def self_test(content: bytes, interface: ModelInterface, *, seed: int = 0) -> Mo
             together = session.run(names, _rows(feed, 0, batch))
             for index, name in enumerate(names):
                 single = np.concatenate([alone[i][index] for i in range(batch)])
+                _check_output(name, together[index], batch, interface.outputs[name])
                 worst = max(worst, _difference(name, single, together[index]))
         latency_ms = _median_ms(lambda: session.run(names, feed))
     except ModelError:
         raise
     except Exception as error:  # onnxruntime's errors have no common base
-        raise ModelError(f"model: fails on a batch of the subnet's shape: {error}") from error
+        raise ModelError(
+            f"model: fails on a batch of the subnet's shape: {first_line(error)}"
+        ) from error
     if worst > TOLERANCE:
         raise ModelError(
             f"model: a row's answer moves by {worst:.1e} with its neighbours in the batch, "
@@ -191,6 +199,15 @@ def _sample(spec: TensorSpec, batch: int, rng: np.random.Generator) -> Any:
 
 def _rows(feed: dict[str, Any], start: int, stop: int) -> dict[str, Any]:
     return {name: array[start:stop] for name, array in feed.items()}
+
+
+def _check_output(name: str, array: Any, batch: int, spec: TensorSpec) -> None:
+    want = tuple(batch if size is None else size for size in spec.shape)
+    if array.shape != want or array.dtype.name != spec.dtype:
+        raise ModelError(
+            f"model: output {name} is {array.dtype.name} {array.shape} for {batch} rows, "
+            f"the subnet wants {spec.dtype} {want}"
+        )
 
 
 def _difference(name: str, single: Any, together: Any) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from miners.checks import model_hash
+from miners.checks import first_line, model_hash
 from miners.errors import ModelError
 from offchain.wire import Busy
 
@@ -38,7 +38,7 @@ def open_session(content: bytes, providers: list[str] | None = None) -> tuple[An
     try:
         session = ort.InferenceSession(content, options, providers=wanted)
     except Exception as error:  # onnxruntime's errors have no common base
-        raise ModelError(f"model: onnxruntime refuses it: {error}") from error
+        raise ModelError(f"model: onnxruntime refuses it: {first_line(error)}") from error
     return session, session.get_providers()[0]
 
 
@@ -183,7 +183,7 @@ def _run_batch(model: _Model, jobs: list[_Job]) -> list[Any]:
         outputs = model.session.run(model.outputs, feed)
     except Exception as error:  # onnxruntime's errors have no common base
         if len(jobs) == 1:
-            return [ModelError(f"model: {error}")]
+            return [ModelError(f"model: {first_line(error)}")]
         # One bad request must not spoil its neighbours': each runs alone.
         return [result for job in jobs for result in _run_batch(model, [job])]
     results, start = [], 0

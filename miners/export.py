@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from miners.checks import check_content
+from miners.checks import check_content, first_line
 from miners.engine import open_session
 from miners.errors import ModelError
 from offchain.subnets.base import ModelInterface
@@ -80,7 +80,7 @@ def _export_quietly(
     except (
         Exception
     ) as error:  # whatever the exporter raises, the person at the terminal gets one sentence
-        raise ModelError(f"export: torch cannot export this module: {error}") from error
+        raise ModelError(f"export: torch cannot export this module: {first_line(error)}") from error
     finally:
         for logger, level in zip(noisy, levels, strict=True):
             logger.setLevel(level)

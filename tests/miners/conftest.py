@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo's real models, trained once and kept as the set-up keeps them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.miners.worlds import MODELS
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """Folder with cnn.onnx, mlp.onnx, linear.onnx; made on the first run (under a minute)."""
+    from miners.train import RECIPES, make
+
+    for name in RECIPES:
+        make(name, MODELS)
+    return MODELS

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The batcher: every caller gets its own rows, nobody waits for a timer, too much is "busy"."""
+
+import asyncio
+import time
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from miners import Engine, ModelError
+from offchain.wire import Busy
+from tests.miners.worlds import vision_model
+from tests.wire.worlds import in_loop
+
+CONTENT = vision_model().SerializeToString()
+
+
+def images(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((count, 8, 8)).astype(np.float32)
+
+
+@in_loop
+async def test_run__many_callers_of_different_sizes__each_gets_its_rows() -> None:
+    engine = Engine(CONTENT, max_batch=64)
+    alone = Engine(CONTENT)
+    feeds = [images(1 + n % 7, n) for n in range(200)]
+    results = await asyncio.gather(*[engine.run({"images": feed}) for feed in feeds])
+    assert engine.rows == sum(len(feed) for feed in feeds)
+    assert engine.batches < 60  # they were put together
+    for feed, (outputs, model) in zip(feeds, results, strict=True):
+        (want, _) = await alone.run({"images": feed})
+        assert np.array_equal(outputs["probabilities"], want["probabilities"])
+        assert model == engine.model_hash
+    engine.close()
+    alone.close()
+
+
+@in_loop
+async def test_run__one_caller__does_not_wait_for_others() -> None:
+    engine = Engine(CONTENT)
+    await engine.run({"images": images(1)})
+    start = time.perf_counter()
+    for _ in range(50):
+        await engine.run({"images": images(1)})
+    assert (time.perf_counter() - start) / 50 < 0.005
+    assert engine.batches == 51
+    engine.close()
+
+
+@in_loop
+async def test_run__queue_full__busy_at_once() -> None:
+    engine = Engine(CONTENT, max_queue=100)
+    tasks = [asyncio.create_task(engine.run({"images": images(10)})) for _ in range(20)]
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    refused = [r for r in results if isinstance(r, Busy)]
+    assert 0 < len(refused) < 20
+    assert len(refused) + sum(isinstance(r, tuple) for r in results) == 20
+    engine.close()
+
+
+@in_loop
+async def test_run__one_bad_request_in_a_batch__spoils_only_itself() -> None:
+    engine = Engine(CONTENT)
+    bad = images(1).reshape(1, 8, 8, 1)
+    results = await asyncio.gather(
+        *[engine.run({"images": images(2, n)}) for n in range(5)],
+        engine.run({"images": bad}),
+        *[engine.run({"images": images(2, n)}) for n in range(5)],
+        return_exceptions=True,
+    )
+    assert isinstance(results[5], ModelError)
+    assert all(isinstance(r, tuple) for r in results[:5] + results[6:])
+    engine.close()
+
+
+@in_loop
+async def test_run__caller_gives_up__its_rows_are_not_computed() -> None:
+    engine = Engine(CONTENT)
+    first = asyncio.create_task(engine.run({"images": images(1)}))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(engine.run({"images": images(1)}))
+    await asyncio.sleep(0)
+    second.cancel()
+    await first
+    await asyncio.sleep(0.05)
+    assert engine.rows == 1
+    engine.close()
+
+
+@in_loop
+async def test_swap__under_load__drops_nothing_and_every_answer_names_its_model() -> None:
+    other = vision_model()
+    other.graph.node[2].op_type = "LogSoftmax"
+    engine = Engine(CONTENT, max_batch=8)
+    feed = {"images": images(4)}
+    old, old_hash = await engine.run(feed)
+    running = [asyncio.create_task(engine.run(feed)) for _ in range(100)]
+    await asyncio.sleep(0.002)
+    new_hash = engine.swap(other.SerializeToString())
+    running += [asyncio.create_task(engine.run(feed)) for _ in range(100)]
+    results = await asyncio.gather(*running)
+    hashes = [model for _, model in results]
+    assert set(hashes) == {old_hash, new_hash}
+    assert hashes == sorted(hashes, key=[old_hash, new_hash].index)  # in order, no way back
+    for outputs, model in results:
+        is_old = np.array_equal(outputs["probabilities"], old["probabilities"])
+        assert is_old == (model == old_hash)
+    engine.close()
+
+
+@in_loop
+async def test_swap__broken_model__the_old_one_stays() -> None:
+    engine = Engine(CONTENT)
+    with pytest.raises(ModelError):
+        engine.swap(b"no model")
+    outputs, _ = await engine.run({"images": images(1)})
+    assert outputs["probabilities"].shape == (1, 10)
+    engine.close()
+
+
+@in_loop
+async def test_close__callers_waiting__are_told_busy() -> None:
+    engine = Engine(CONTENT, max_batch=1)
+    tasks = [asyncio.create_task(engine.run({"images": images(1)})) for _ in range(50)]
+    await asyncio.sleep(0)
+    engine.close()
+    results = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 5)
+    assert sum(isinstance(r, Busy) for r in results) >= 48
+
+
+def test_engine__opset_from_the_future__refused_in_one_sentence() -> None:
+    model = vision_model(opsets=[helper.make_opsetid("", 9_999)])
+    with pytest.raises(ModelError, match="onnxruntime refuses"):
+        Engine(model.SerializeToString())

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a file, a module or a function to a serving miner; nothing half-sent when it is wrong."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from miners import Miner, MinerError, ModelError, Settings
+from miners.checks import model_hash
+from offchain.protocol.errors import ChainError, ConfigError
+from offchain.subnets import vision
+from offchain.subnets.base import score_safely, task_seed
+from offchain.wire import Code, LocalHotkey, Tensor, WireConfigError, check_evidence
+from tests.miners.worlds import FakeChain, endpoint_of, new_validator, vision_model
+from tests.wire.worlds import in_loop, until
+
+ROOT = Path(__file__).parents[2]
+HERE = Settings(host="127.0.0.1", refresh_s=0.02)
+
+
+def a_file(folder: Path) -> Path:
+    path = folder / "model.onnx"
+    path.write_bytes(vision_model().SerializeToString())
+    return path
+
+
+def hotkey() -> LocalHotkey:
+    return LocalHotkey(os.urandom(32))
+
+
+async def mean_score(chain: FakeChain, key: LocalHotkey, rounds: int = 12) -> float:
+    _, dendrite = new_validator(chain)
+    tasks = vision.tasks(task_seed(b"e", os.urandom(32)), range(rounds))
+    there = endpoint_of(chain, key)
+    scores = []
+    for task in tasks:
+        (reply,) = await dendrite.query([(there, task.synapse)], 5.0)
+        scores.append(score_safely(vision, task, reply.synapse, min(reply.latency_s, 0.1)))
+    await dendrite.close()
+    return float(np.mean(scores))
+
+
+def test_miners__of_different_quality__score_in_that_order(models: Path) -> None:
+    scores = {}
+
+    @in_loop
+    async def run() -> None:
+        for name in ("cnn", "mlp", "linear"):
+            chain, key = FakeChain(), hotkey()
+            miner = await Miner.from_onnx(models / f"{name}.onnx").start(chain, key, HERE)
+            scores[name] = await mean_score(chain, key)
+            await miner.close()
+
+    run()
+    assert scores["cnn"] > 1.3 * scores["mlp"] > 1.3 * scores["linear"] * 1.3
+    assert scores["linear"] > 0.1
+
+
+@in_loop
+async def test_start__order__register_commit_then_publish() -> None:
+    chain, key = FakeChain(uid=None), hotkey()
+    content = vision_model().SerializeToString()
+    settings = Settings(host="127.0.0.1", max_burn_rao=10, refresh_s=0.02)
+    miner = await Miner.from_bytes(content).start(chain, key, settings)
+    assert chain.sent == ["register", "commit_model", "serve_axon"]
+    assert chain.model == model_hash(content)
+    assert chain.refreshed >= 1
+    await until(lambda: chain.refreshed >= 3)
+    await miner.close()
+
+
+@in_loop
+async def test_start__same_model_committed_before__sends_no_second_commit() -> None:
+    content = vision_model().SerializeToString()
+    chain = FakeChain(model=model_hash(content))
+    miner = await Miner.from_bytes(content).start(chain, hotkey(), HERE)
+    assert chain.sent == ["serve_axon"]
+    await miner.close()
+
+
+@in_loop
+async def test_start__unregistered_without_a_burn__sends_nothing() -> None:
+    chain = FakeChain(uid=None)
+    with pytest.raises(MinerError, match="not registered") as caught:
+        await Miner.from_bytes(vision_model().SerializeToString()).start(chain, hotkey(), HERE)
+    assert caught.value.next_step
+    assert chain.sent == []
+
+
+@in_loop
+async def test_start__burn_too_high__sends_nothing() -> None:
+    chain = FakeChain(uid=None, burn_rao=100)
+    settings = Settings(host="127.0.0.1", max_burn_rao=99)
+    with pytest.raises(ConfigError, match="burn is 100"):
+        await Miner.from_bytes(vision_model().SerializeToString()).start(chain, hotkey(), settings)
+    assert chain.sent == []
+
+
+@in_loop
+async def test_start__port_taken__sends_nothing() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        chain = FakeChain(uid=None)
+        settings = Settings(host="127.0.0.1", port=taken.getsockname()[1], max_burn_rao=99)
+        with pytest.raises(WireConfigError, match="cannot open"):
+            await Miner.from_bytes(vision_model().SerializeToString()).start(
+                chain, hotkey(), settings
+            )
+        assert chain.sent == []
+
+
+@in_loop
+async def test_serving__chain_unreachable_for_a_while__goes_on() -> None:
+    chain, key = FakeChain(), hotkey()
+    miner = await Miner.from_bytes(vision_model().SerializeToString()).start(chain, key, HERE)
+    failures = 0
+
+    def refuse() -> None:
+        nonlocal failures
+        failures += 1
+        raise ChainError("node down")
+
+    chain.refresh = refuse  # type: ignore[method-assign]
+    await until(lambda: failures > 3)
+    assert await mean_score(chain, key, rounds=2) >= 0.0
+    assert miner.axon is not None
+    assert miner.axon.served == 2
+    await miner.close()
+
+
+@in_loop
+async def test_swap__better_model__hash_committed_before_its_first_answer() -> None:
+    chain, key = FakeChain(), hotkey()
+    first, second = vision_model(), vision_model()
+    second.graph.initializer[1].name = "v"
+    second.graph.node[1].input[1] = "v"
+    miner = await Miner.from_bytes(first.SerializeToString()).start(chain, key, HERE)
+    _, dendrite = new_validator(chain)
+    task = vision.tasks(bytes(32), [0])[0]
+    there = endpoint_of(chain, key)
+    path = Path(os.environ.get("TMPDIR", "/tmp")) / f"swap-{os.getpid()}.onnx"
+    path.write_bytes(second.SerializeToString())
+    replies, stop = [], False
+
+    async def keep_asking() -> None:
+        while not stop:
+            replies.append(await dendrite.call(there, task.synapse, 5.0))
+
+    asking = [asyncio.create_task(keep_asking()) for _ in range(8)]
+    await until(lambda: len(replies) > 20)
+    new_hash = await miner.swap(path)
+    path.unlink()
+    assert chain.model == new_hash
+    count = len(replies)
+    await until(lambda: len(replies) > count + 20)
+    stop = True
+    await asyncio.gather(*asking)
+    await until(lambda: all(r.evidence() for r in replies), 10.0)
+    models = [r.evidence().model for r in replies]
+    for reply in replies:
+        check_evidence(reply.evidence())
+    assert set(models) == {model_hash(first.SerializeToString()), new_hash}
+    await dendrite.close()
+    await miner.close()
+
+
+def test_from_onnx__not_onnx__one_sentence_with_the_next_step(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"not a model")
+    with pytest.raises(ModelError, match="not an ONNX model") as caught:
+        Miner.from_onnx(path)
+    assert caught.value.next_step
+
+
+def test_from_torch__untrained_module__serves_what_torch_computes(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from miners.models import linear
+
+    torch.manual_seed(0)
+    module = linear()
+    miner = Miner.from_torch(module, "vision", tmp_path / "linear.onnx")
+    assert miner.report is not None
+    assert miner.report.is_batch_invariant
+    images = torch.rand(5, 8, 8)
+
+    @in_loop
+    async def run() -> None:
+        chain, key = FakeChain(), hotkey()
+        await miner.start(chain, key, HERE)
+        _, dendrite = new_validator(chain)
+        question = vision.Vision(images=Tensor.of(images.numpy()))
+        reply = await dendrite.call(endpoint_of(chain, key), question, 5.0)
+        want = module(images).detach().numpy()
+        assert np.allclose(reply.synapse.probabilities.numpy(), want, atol=1e-5)
+        await dendrite.close()
+        await miner.close()
+
+    run()
+
+
+def test_from_torch__module_with_another_output__refused(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 11))
+    with pytest.raises(ModelError):
+        Miner.from_torch(module, "vision", tmp_path / "bad.onnx")
+    assert not (tmp_path / "bad.onnx").exists()
+
+
+@in_loop
+async def test_forward__a_function__serves_it() -> None:
+    chain, key = FakeChain(), hotkey()
+    miner = Miner("vision", model_hash=b"f" * 32)
+
+    @miner.forward
+    def answer(synapse: vision.Vision) -> vision.Vision:
+        rows = synapse.images.shape[0]
+        synapse.probabilities = Tensor.of(np.full((rows, 10), 0.1, dtype=np.float32))
+        return synapse
+
+    await miner.start(chain, key, HERE)
+    assert chain.model == b"f" * 32
+    assert await mean_score(chain, key, 3) < 0.1
+    assert miner.axon is not None
+    assert miner.axon.served == 3
+    await miner.close()
+
+
+@in_loop
+async def test_request__wrong_tensor__bad_request_and_no_model_run() -> None:
+    chain, key = FakeChain(), hotkey()
+    miner = await Miner.from_bytes(vision_model().SerializeToString()).start(chain, key, HERE)
+    _, dendrite = new_validator(chain)
+    there = endpoint_of(chain, key)
+    wrong = [
+        np.zeros((2, 8, 9), dtype=np.float32),
+        np.zeros((2, 8, 8), dtype=np.float64),
+        np.full((2, 8, 8), np.nan, dtype=np.float32),
+    ]
+    questions = [(there, vision.Vision(images=Tensor.of(x))) for x in wrong]
+    replies = await dendrite.query(questions, 5.0)
+    assert [r.code for r in replies] == [Code.BAD_REQUEST] * 3
+    assert miner._engine is not None
+    assert miner._engine.batches == 0
+    await dendrite.close()
+    await miner.close()
+
+
+def test_import__to_serve__needs_neither_torch_nor_ape_nor_scikit_learn() -> None:
+    code = (
+        "import sys, miners, miners.miner, miners.engine, offchain.subnets.vision\n"
+        "bad = {'torch', 'ape', 'sklearn', 'web3'} & set(sys.modules)\n"
+        "raise SystemExit(str(bad) if bad else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
