@@ -103,10 +103,13 @@ class Hotkey:
         seats = neurons.seats_at(self.netuid, terms.next_epoch)
         if stake == 0 or any(seat is not None and seat.uid == uid for seat in seats):
             return None
+        empty = [index for index, seat in enumerate(seats) if seat is None]
+        if empty:
+            return empty[uid % len(empty)]  # newcomers of one block rarely want the same one
         weakest: tuple[int, int, int] | None = None  # (stake, uid, seat)
         for index, seat in enumerate(seats):
             if seat is None:
-                return index
+                continue
             holder = neurons.hotkey_of(seat.registration_id)
             rank = (staking.stake_at(holder, terms.stake_tick), seat.uid, index)
             weakest = rank if weakest is None else min(weakest, rank)

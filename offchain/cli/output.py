@@ -12,6 +12,7 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 PROGRESS_AFTER_SECONDS = 2.0
+FILE_WIDTH = 160  # columns of a table that goes into a file or a pipe
 
 
 def show(as_json: bool, value: Any, text: str) -> None:
@@ -38,10 +39,13 @@ def show_table(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*columns, title=title, title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    Console(soft_wrap=False).print(table)
+    width = None if sys.stdout.isatty() else FILE_WIDTH
+    Console(width=width).print(table)
 
 
 def to_json(value: Any) -> str:
