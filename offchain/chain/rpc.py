@@ -213,10 +213,11 @@ def _result(response: dict[str, Any], method: str) -> Any:
 
 def _check_url(url: str) -> None:
     try:
-        scheme = httpx.URL(url).scheme
-    except httpx.InvalidURL:
-        scheme = ""
-    if scheme not in ("http", "https"):
+        parts = httpx.URL(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.host)
+    except (httpx.InvalidURL, ValueError):
+        usable = False
+    if not usable:
         raise ConfigError(
             f"{url!r} is not the address of a node",
             next_step="Use one like http://127.0.0.1:8545.",

@@ -437,7 +437,9 @@ class Sender:
                 next_step="Check the node and the gas price.",
             )
         entry.cancelled = True
-        self._resign(entry, self.address, "0x", 0, TRANSFER_GAS, _bump(entry.max_fee_wei))
+        wanted = min(2 * self.connection.head().base_fee_wei, self.fees.urgent_cap_wei)
+        max_fee = max(wanted, _bump(entry.max_fee_wei))
+        self._resign(entry, self.address, "0x", 0, TRANSFER_GAS, max_fee)
         return self._wait(entry, None, urgent)
 
     def _resign(

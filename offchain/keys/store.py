@@ -142,7 +142,7 @@ class KeyStore:
             known = ", ".join(sorted(p.stem for p in self.folder.glob("*.json"))) or "none"
             raise KeyMissing(
                 f"there is no key {name!r} in {self.folder} (there: {known})",
-                next_step=f"Run `evmtensor wallet create {name}`, or name another with --key.",
+                next_step=f"Run `evmtensor wallet create {name}`, or name another.",
             ) from None
         except PermissionError:
             raise KeyLocked(

@@ -83,10 +83,8 @@ def ganache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
     yield from start_localnet("ganache", tmp_path_factory.mktemp("ganache"))
 
 
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """titanoboa wraps every test of a run in its own EVM's snapshots; these have their own chain."""
+    """titanoboa wraps tests in snapshots of its own EVM; these have a chain of their own."""
     for item in items:
         if "tests/chain" in item.path.as_posix() or "tests/cli" in item.path.as_posix():
             item.add_marker("ignore_isolation")
