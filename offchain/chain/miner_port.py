@@ -40,6 +40,7 @@ class MinerPort(Generic[D]):
         self._hotkey = Hotkey(network, sender, netuid)
         self._coldkey = coldkey
         self._domain = domain
+        self._refreshed_for: int | None = None
         self._stakes: dict[str, int] = {}  # of the seats' holders, by lower-case hotkey
 
     def domain(self) -> D:
@@ -63,6 +64,8 @@ class MinerPort(Generic[D]):
         network = self._network
         head = network.clock.head()
         epoch = network.subnets.running_epoch(self._netuid)
+        if epoch == self._refreshed_for:
+            return  # seats are fixed while an epoch runs, and stake only orders their requests
         seats = network.neurons.seats_at(self._netuid, epoch, head.number)
         ids = [seat.registration_id for seat in seats if seat is not None]
         queries = [network.neurons.hotkey_query(i) for i in ids]
@@ -71,6 +74,7 @@ class MinerPort(Generic[D]):
             network.connection, [network.staking.stake_query(h) for h in hotkeys], head.number
         )
         self._stakes = {h.lower(): s for h, s in zip(hotkeys, stakes, strict=True)}
+        self._refreshed_for = epoch if hotkeys else None
 
     def uid_of(self, hotkey: str) -> int | None:
         """The hotkey's uid, also when it is staged for the next boundary."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from offchain.chain.connection import Block
 from offchain.chain.contract import read_all
 from offchain.chain.events import LogFollower
 from offchain.chain.network import Network
@@ -14,6 +15,7 @@ from offchain.subnets.base import Commitment
 from offchain.validator.examine import Examinee
 from offchain.wire import Endpoint
 
+REFRESH_BLOCKS = 5  # endpoints and models change within an epoch
 LOGS_PER_BLOCK = 1 << 20  # more than any block can hold: orders commitments of one block
 
 
@@ -46,12 +48,24 @@ class Roster:
             network.deployment.first_block,
             topics=[network.neurons.topic(ModelCommitted)],
         )
+        self._taken_at = 0
+        self._taken_for: int | None = None
         self.snapshot: Snapshot | None = None
 
-    def refresh(self, window: EpochWindow | None) -> None:
-        """Take a new snapshot; before the start, of those who will serve in epoch 0."""
+    def refresh(self, window: EpochWindow | None, head: Block) -> None:
+        """Take a new snapshot, if the epoch is new or the old one is a few blocks old.
+
+        Before the start, of those who will serve in epoch 0.
+        """
+        epoch_now = None if window is None else window.epoch
+        is_fresh = head.number < self._taken_at + REFRESH_BLOCKS
+        if self.snapshot is not None and epoch_now == self._taken_for and is_fresh:
+            return
+        self._take(window, head)
+        self._taken_at, self._taken_for = head.number, epoch_now
+
+    def _take(self, window: EpochWindow | None, head: Block) -> None:
         network, netuid = self._network, self._netuid
-        head = network.clock.head()
         epoch = window.epoch if window else network.subnets.next_epoch(netuid)
         generations = network.neurons.generations_at(netuid, epoch, head.number)
         uids = [uid for uid, generation in enumerate(generations) if generation]

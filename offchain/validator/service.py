@@ -76,6 +76,8 @@ def run(settings: ValidatorSettings) -> int:
 class Memory:
     """What only saves work: everything in it is found again on chain or on disk."""
 
+    head_hash: str = ""
+    is_started: bool = False
     wants_seat: dict[int, bool] = field(default_factory=dict)
     hopeless: set[Duty] = field(default_factory=set)
     claimed_epoch: int = -1
@@ -101,6 +103,7 @@ class Validator:
         self._averages_path = folder / "averages.json"
         self._memory = Memory()
         self._office = Office(network, self.hotkey, self._journal, self._view, self.weigh)
+        self._stopping = False
         self.examiner: Examiner | None = None
         self.dendrite: Dendrite | None = None
 
@@ -123,6 +126,7 @@ class Validator:
         await asyncio.wait(
             [asyncio.create_task(stop.wait()), *loops], return_when=asyncio.FIRST_COMPLETED
         )
+        self._stopping = True  # the thread ends after the transaction it waits for
         for task in loops:
             task.cancel()
         ended = await asyncio.gather(*loops, return_exceptions=True)
@@ -182,18 +186,23 @@ class Validator:
         Raises:
             ChainError: the node does not answer; the next step tries again.
         """
-        tick = self._view.tick()
+        head = self.network.clock.head()
+        if head.hash == self._memory.head_hash:
+            return  # nothing can have changed
+        tick = self.network.clock.ticks.tick_at(head.timestamp)
         window = self._view.window(tick)
-        self.roster.refresh(window)
+        self.roster.refresh(window, head)
         self._follower.poll()
         history = self._follower.history
-        running = None if window is None else self._view.running(window)
-        past = [] if window is None else self._view.past(window, history)
+        running = None if window is None else self._view.running(window, tick)
+        past = [] if window is None else self._view.past(window, tick, history)
         due = duties(tick, running, past, wants_seat=self._wants_seat(window))
         for duty in due:
-            if duty not in self._memory.hopeless:
+            if not self._stopping and duty not in self._memory.hopeless:
                 self._perform(duty)
-        self._collect()
+        if not self._stopping:
+            self._collect()
+        self._memory.head_hash = head.hash
 
     def _perform(self, duty: Duty) -> None:
         """One duty; whatever it meets concerns this duty only."""
@@ -217,7 +226,10 @@ class Validator:
 
     def _wants_seat(self, window: EpochWindow | None) -> bool:
         """Asked once per epoch until it is answered: the stake that decides is in the past."""
-        if self.network.subnets.start_ticks(self.settings.netuid).called_tick is None:
+        if not self._memory.is_started:
+            called = self.network.subnets.start_ticks(self.settings.netuid).called_tick
+            self._memory.is_started = called is not None
+        if not self._memory.is_started:
             return False
         following = 0 if window is None else window.epoch + 1
         known = self._memory.wants_seat

@@ -11,9 +11,11 @@ from offchain.chain.hotkey import Hotkey
 from offchain.chain.network import Network
 from offchain.chain.neurons import Seat
 from offchain.chain.settlement import NO_PROPOSAL
+from offchain.chain.weights import RevealedRow
 from offchain.protocol.eras import EpochWindow
+from offchain.protocol.phases import Phase, phase_of
 from offchain.settlement.history import ClosedEpoch, History, State
-from offchain.validator.plan import EpochState
+from offchain.validator.plan import EpochState, commit_from_tick
 
 ANSWERED_EPOCHS = 2  # neurons and seats answer for current - 2 to current + 1
 SUMS_BIT = 1 << 255
@@ -29,24 +31,28 @@ class Seats:
 
 
 class View:
-    """One validator's eyes; what can no longer change is read once."""
+    """One validator's eyes: what can no longer change is read once, what is not due never."""
 
     def __init__(self, network: Network, hotkey: Hotkey) -> None:
         self._network = network
         self._hotkey = hotkey
         self._netuid = hotkey.netuid
+        self._windows: dict[int, EpochWindow] = {}
         self._seats: dict[int, Seats] = {}
-
-    def tick(self) -> int:
-        """Tick of the newest block."""
-        return self._network.clock.tick()
+        self._rows: dict[int, tuple[RevealedRow, ...]] = {}  # of epochs whose reveals are over
 
     def window(self, tick: int) -> EpochWindow | None:
         """The epoch that a tick lies in; None before the subnet's start."""
+        for window in self._windows.values():
+            if window.start_tick <= tick < window.end_tick:
+                return window
         try:
-            return self._network.subnets.epoch_at(self._netuid, tick)
+            window = self._network.subnets.epoch_at(self._netuid, tick)
         except Reverted:
             return None
+        self._windows[window.epoch] = window
+        self._forget(window.epoch - 2 * ANSWERED_EPOCHS)
+        return window
 
     def seats(self, epoch: int) -> Seats:
         """Seats of an epoch that has begun (current - 2 at the oldest)."""
@@ -56,51 +62,75 @@ class View:
             mine = next((s for s in seats if s is not None and s.uid == uid), None)
             occupied = sum(s is not None for s in seats)
             self._seats[epoch] = Seats(mine if uid is not None else None, occupied, len(seats))
-            self._seats = {e: s for e, s in self._seats.items() if e >= epoch - ANSWERED_EPOCHS - 1}
         return self._seats[epoch]
 
-    def running(self, window: EpochWindow) -> EpochState:
+    def running(self, window: EpochWindow, tick: int) -> EpochState:
         """The epoch that runs now."""
-        return self._open_epoch(window, closable_until=0)
+        seats = self.seats(window.epoch)
+        is_asked = tick >= commit_from_tick(window)
+        return EpochState(
+            window=window,
+            closable_until=0,
+            seat=None if seats.mine is None else seats.mine.seat,
+            committed=is_asked and self._has_committed(window.epoch, seats),
+            revealed=False,
+            occupied_seats=seats.occupied,
+            revealed_seats=0,
+        )
 
-    def past(self, running: EpochWindow, history: History) -> list[EpochState]:
+    def past(self, running: EpochWindow, tick: int, history: History) -> list[EpochState]:
         """Earlier epochs that are not resolved: closed ones of any age, the last two otherwise."""
         unresolved = [r for r in history.epochs.values() if r.state is State.CLOSED]
         states = {r.epoch: self._closed_epoch(r, running, history) for r in unresolved}
         for epoch in range(max(0, running.epoch - ANSWERED_EPOCHS), running.epoch):
-            if epoch not in history.epochs:
-                found = self._unclosed(epoch)
-                if found is not None:
-                    states[epoch] = found
+            window = None if epoch in history.epochs else self._window_of(epoch)
+            if window is not None:
+                states[epoch] = self._unclosed_epoch(window, tick)
         return [states[epoch] for epoch in sorted(states)]
 
-    def _unclosed(self, epoch: int) -> EpochState | None:
-        subnets = self._network.subnets
-        try:
-            window = subnets.window_of(self._netuid, epoch)
-            successor = subnets.window_of(self._netuid, epoch + 1)
-        except Reverted:  # before the subnet's first epoch
-            return None
-        return self._open_epoch(window, successor.end_tick + successor.reveal_ticks)
-
-    def _open_epoch(self, window: EpochWindow, closable_until: int) -> EpochState:
-        seats = self.seats(window.epoch)
-        weights = self._network.weights
-        rows = weights.rows_of(self._netuid, window.epoch, seats.count)
-        committed = (
-            seats.mine is not None
-            and weights.commit_of(self._netuid, window.epoch, seats.mine.seat) is not None
-        )
+    def _unclosed_epoch(self, window: EpochWindow, tick: int) -> EpochState:
+        successor = self._window_of(window.epoch + 1)
+        assert successor is not None  # it has begun
+        seats, rows = self.seats(window.epoch), self._rows_of(window, tick)
         revealed = seats.mine is not None and rows[seats.mine.seat].is_revealed
+        can_reveal = phase_of(window, tick) is Phase.REVEAL and not revealed
         return EpochState(
             window=window,
-            closable_until=closable_until,
+            closable_until=successor.end_tick + successor.reveal_ticks,
             seat=None if seats.mine is None else seats.mine.seat,
-            committed=committed or revealed,
+            committed=revealed or (can_reveal and self._has_committed(window.epoch, seats)),
             revealed=revealed,
             occupied_seats=seats.occupied,
             revealed_seats=sum(row.is_revealed for row in rows),
         )
+
+    def _window_of(self, epoch: int) -> EpochWindow | None:
+        """The window of an epoch that has begun; None before the subnet's first."""
+        if epoch not in self._windows:
+            try:
+                self._windows[epoch] = self._network.subnets.window_of(self._netuid, epoch)
+            except Reverted:
+                return None
+        return self._windows[epoch]
+
+    def _rows_of(self, window: EpochWindow, tick: int) -> tuple[RevealedRow, ...]:
+        if window.epoch in self._rows:
+            return self._rows[window.epoch]
+        count = self.seats(window.epoch).count
+        rows = self._network.weights.rows_of(self._netuid, window.epoch, count)
+        if phase_of(window, tick) is Phase.SETTLE:
+            self._rows[window.epoch] = rows
+        return rows
+
+    def _has_committed(self, epoch: int, seats: Seats) -> bool:
+        if seats.mine is None:
+            return False
+        return self._network.weights.commit_of(self._netuid, epoch, seats.mine.seat) is not None
+
+    def _forget(self, before: int) -> None:
+        for known in (self._windows, self._seats, self._rows):
+            for epoch in [e for e in known if e < before]:
+                del known[epoch]
 
     def _closed_epoch(
         self, record: ClosedEpoch, running: EpochWindow, history: History

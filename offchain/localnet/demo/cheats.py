@@ -8,8 +8,10 @@ commits to a copy of that miner's model. validator: the friend; gives everything
 from __future__ import annotations
 
 import argparse
+import asyncio
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from offchain.chain.miner_port import MinerPort
 from offchain.chain.network import Network, open_network
@@ -24,7 +26,11 @@ from offchain.protocol.rows import U16_MAX
 from offchain.validator.service import Validator, ValidatorSettings
 from offchain.wire import Dendrite, Domain, Egress, Endpoint
 
+if TYPE_CHECKING:
+    from miners import Miner
+
 LOOPBACK = "127.0.0.1"
+ANNOUNCED = "127.0.0.2"  # Neurons refuses 127.0.0.1, as Bittensor does
 POLL_SECONDS = 0.3
 
 
@@ -92,48 +98,56 @@ def committed_model(network: Network, netuid: int, hotkey: str) -> bytes:
 
 def main() -> int:
     """Command line; exit code."""
+    from miners import Settings
+
     arguments = _parse()
     network = open_network([arguments.url], arguments.deployment)
-    chain_id = network.deployment.chain_id
-
-    def signer_of(reference: str) -> Signer:
-        return development_signer(reference, chain_id)
-
-    signer = signer_of(arguments.hotkey)
-    sender = Sender(network.connection, signer, Outbox(arguments.home / "outbox"))
-    domain = Domain(chain_id, network.neurons.address)
+    plot = Plot(arguments, network)
     if arguments.role == "validator":
-        settings = ValidatorSettings(network, signer, sender, arguments.netuid, home=arguments.home)
-        friends = frozenset(signer_of(f).address for f in arguments.friends)
-        victim = signer_of(arguments.victim).address
-        return _run(CheatingValidator(settings, friends, victim, arguments.friend_port))
-    chain = MinerPort(network, arguments.netuid, signer, sender, domain)
-    _miner(arguments, network, signer, signer_of, domain).run(chain, signer, _settings())
+        return asyncio.run(plot.validator().run())
+    chain = MinerPort(network, arguments.netuid, plot.signer, plot.sender, plot.domain)
+    miner = random_miner(seed=arguments.netuid) if arguments.role == "random" else plot.relay()
+    miner.run(chain, plot.signer, Settings(host="0.0.0.0", public_host=ANNOUNCED))
     return 0
 
 
-def _miner(arguments, network, signer, signer_of, domain):  # type: ignore[no-untyped-def]
-    if arguments.role == "random":
-        return random_miner(seed=arguments.netuid)
-    victim = signer_of(arguments.victim).address
-    model_hash = committed_model(network, arguments.netuid, victim)
-    friend = Endpoint(signer_of(arguments.friends[0]).address, LOOPBACK, arguments.friend_port)
-    dendrite = Dendrite(
-        signer, domain, chain_time=network.clock.chain_time, egress=Egress(localnet=True)
-    )
-    return relay_miner("vision", ask_friend(dendrite, friend), model_hash)
+class Plot:
+    """Who cheats with whom, from the command line."""
 
+    def __init__(self, arguments: argparse.Namespace, network: Network) -> None:
+        self._arguments = arguments
+        self._network = network
+        self.signer = self._signer(arguments.hotkey)
+        outbox = Outbox(arguments.home / "outbox")
+        self.sender = Sender(network.connection, self.signer, outbox)
+        self.domain = Domain(network.deployment.chain_id, network.neurons.address)
 
-def _settings():  # type: ignore[no-untyped-def]
-    from miners import Settings
+    def validator(self) -> CheatingValidator:
+        """The friend."""
+        a = self._arguments
+        settings = ValidatorSettings(self._network, self.signer, self.sender, a.netuid, home=a.home)
+        friends = frozenset(self._signer(name).address for name in a.friends)
+        return CheatingValidator(settings, friends, self._victim, a.friend_port)
 
-    return Settings(host="0.0.0.0", port=0, public_host="127.0.0.2")
+    def relay(self) -> Miner:
+        """The miner that sells the victim's answers and names the victim's model as its own."""
+        a, network = self._arguments, self._network
+        model_hash = committed_model(network, a.netuid, self._victim)
+        friend = Endpoint(self._signer(a.friends[0]).address, LOOPBACK, a.friend_port)
+        dendrite = Dendrite(
+            self.signer,
+            self.domain,
+            chain_time=network.clock.chain_time,
+            egress=Egress(localnet=True),
+        )
+        return relay_miner("vision", ask_friend(dendrite, friend), model_hash)
 
+    @property
+    def _victim(self) -> str:
+        return self._signer(self._arguments.victim).address
 
-def _run(validator: Validator) -> int:
-    import asyncio
-
-    return asyncio.run(validator.run())
+    def _signer(self, reference: str) -> Signer:
+        return development_signer(reference, self._network.deployment.chain_id)
 
 
 def _parse() -> argparse.Namespace:

@@ -31,11 +31,18 @@ from offchain.protocol.errors import ChainError, ConfigError
 
 FOLDER = Path(".localnet/demo")
 MODELS = Path(".cache/models")
-START_TICKS_AHEAD = 4  # enough for four validators to poke
+START_TICKS_AHEAD = 6  # enough for four validators to poke
 ONLINE_SECONDS = 90.0
 POLL_SECONDS = 0.5
 SPARE_EPOCHS = 4  # an epoch may be null on a busy machine
 OFFLINE_AFTER_TICKS = 2
+NO_TERMINAL_COLUMNS = 140
+
+
+def wide_console() -> Console:
+    """As wide as the terminal; wide enough for the tables when there is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=NO_TERMINAL_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class DemoSettings:
     epochs: int = 3
     json_path: Path | None = None
     keep: bool = False
-    console: Console = field(default_factory=Console)
+    console: Console = field(default_factory=wide_console)
 
 
 def run(settings: DemoSettings) -> int:
@@ -146,9 +153,7 @@ class Play:
 
     def freeze(self) -> None:
         """Let no further epoch become final, so that the verdict has something still to look at."""
-        for member in PLAYERS:
-            if member.role.is_validator:
-                self._supervisor.stop(member.name)
+        self._supervisor.stop_all()
         self._take_in()
 
     def _watch(self, tick: int, tempo: int) -> None:
