@@ -1,21 +1,122 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a contract's refusal to what the person at the terminal does next.
 
-A contract says what *is*; this table says what to do. A test reads every reason out of
-`contracts/` and fails when one has no entry here.
+A contract says what *is*; this table says what to do. Tests read every reason out of `contracts/`:
+each has an entry here or one for its contract, and no entry outlives its reason.
 """
 
 from __future__ import annotations
 
-_WAIT = "Wait for the phase; `evmtensor chain status` shows the present one."
+_STATUS = "`evmtensor chain status` shows the phases."
+_NEXT_EPOCH = f"Wait for the next epoch; {_STATUS}"
+_REGISTER = "Run `evmtensor neuron register` first."
+_OWNER = "Use the owner's coldkey with --key; `evmtensor subnet show` names it."
+_NOTHING_TO_DO = "Nothing is left to do."
+_FAULT = "Run it again with -v and report it: our program should not have sent this."
 
-NEXT_STEP: dict[str, str] = {}
+NEXT_STEP: dict[str, str] = {
+    # subnets
+    "subnets: unknown netuid": "See `evmtensor subnet list`.",
+    "subnets: cost above maximum": "Raise --max-cost, or wait: the price falls with time.",
+    "subnets: no netuid free": "Wait until a subnet is evicted.",
+    "subnets: not started": "The owner starts it with `evmtensor subnet start`.",
+    "subnets: already started": _NOTHING_TO_DO,
+    "subnets: not the owner": _OWNER,
+    "subnets: not the timelock": "This parameter is set by a vote only.",
+    "subnets: out of bounds": "See `evmtensor subnet hyperparameters` for the bounds.",
+    "subnets: changed too recently": "Wait two epochs after the last change.",
+    "subnets: start not in future": "Raise --in-ticks.",
+    "subnets: start too far ahead": "Lower --in-ticks.",
+    "subnets: too early": "Wait for the next block.",
+    "subnets: not a power of two": "Choose 16, 32, 64, 128, 256, 512 or 1024 uids.",
+    "subnets: max_uids out of bounds": "Choose 16, 32, 64, 128, 256, 512 or 1024 uids.",
+    "subnets: bad seats": "Choose 1 to 64 seats, and no more than uids.",
+    "eras: changed too recently": "Wait two epochs after the last change.",
+    "eras: tempo out of bounds": "Choose a tempo of at most 3600 ticks.",
+    "eras: reveal out of bounds": "Choose 1 tick to half of the tempo.",
+    "eras: window out of bounds": "Choose 1 tick to the whole tempo.",
+    # neurons
+    "neurons: not registered": _REGISTER,
+    "neurons: no longer registered": "Register again; another neuron took the uid.",
+    "neurons: already registered": _NOTHING_TO_DO,
+    "neurons: registration closed": "Wait until registration is allowed again.",
+    "neurons: burn above maximum": "Raise --max-burn, or wait: the price falls with time.",
+    "neurons: no uid available": "Wait for the next epoch, or for an immunity to end.",
+    "neurons: no consent": "Sign with the hotkey itself, for this coldkey and chain.",
+    "neurons: no stake": "Add stake, and wait until the next epoch has begun.",
+    "neurons: holder has more stake": "Add stake; it counts from the next epoch on.",
+    "neurons: already seated": _NOTHING_TO_DO,
+    "neurons: already taken": "Somebody was faster; try another seat.",
+    "neurons: no such seat": "`evmtensor subnet show` says how many seats there are.",
+    "neurons: no such uid": "See `evmtensor metagraph`.",
+    "neurons: serving too often": "Wait; an endpoint changes every so many ticks only.",
+    "neurons: bad ip": "Give a public address; on localnet use 127.0.0.2.",
+    "neurons: bad port": "Choose a port from 1 to 65535.",
+    "neurons: model already committed": _NOTHING_TO_DO,
+    # weights
+    "weights: not your seat": f"The seat is lost or was never yours: add stake. {_STATUS}",
+    "weights: seat is empty": f"Poke a seat for the next epoch. {_STATUS}",
+    "weights: already committed": f"One commit per epoch: {_NEXT_EPOCH}",
+    "weights: already revealed": _NOTHING_TO_DO,
+    "weights: epoch not over": f"Reveal when the epoch is over; {_STATUS}",
+    "weights: reveal phase over": f"It is too late for this epoch. {_NEXT_EPOCH}",
+    "weights: not the commit": "Row and salt are not what was committed; check the journal.",
+    # settlement
+    "examiner: not the time to close": f"Close after the reveals, before the next close. {_STATUS}",
+    "examiner: epoch is null": f"Too few validators revealed: this epoch pays nobody. {_STATUS}",
+    "settlement: already closed": _NOTHING_TO_DO,
+    "settlement: already proposed": _NOTHING_TO_DO,
+    "settlement: window is open": f"Wait until the window is over. {_STATUS}",
+    "settlement: parent is open": "Finalize the epoch before it first.",
+    "settlement: two unfinal epochs": "Finalize an earlier epoch first.",
+    "settlement: bond too small": "Propose with the bond that `bond_rao` says.",
+    "settlement: too early to void": f"Wait three tempos after the close. {_STATUS}",
+    "settlement: too early": f"Wait. {_STATUS}",
+    "settlement: nothing to withdraw": _NOTHING_TO_DO,
+    "settlement: not the last final": "Ask for a block of the last final epoch.",
+    "settlement: demand expired": _NOTHING_TO_DO,
+    "slots: not live": "The proposal has ended; look for a newer one.",
+    # staking
+    "staking: below minimum": "Stake more; `evmtensor stake show` names the pool.",
+    "staking: too little would stay": "Unbond all of it, or less.",
+    "staking: no shares": "See `evmtensor stake show`.",
+    "staking: unknown hotkey": _REGISTER,
+    "staking: still unbonding": "Wait until the unbonding is over, then remove it.",
+    "staking: not your unbonding": "Use the coldkey that began it.",
+    "staking: not the owner": "Use the coldkey that registered the hotkey.",
+    "staking: owned by another": "This hotkey belongs to another coldkey; use a new one.",
+    "staking: same hotkey": "Name two different hotkeys.",
+    "staking: take above 18 %": "Choose a take of at most 18 %.",
+    "staking: take rises too fast": "Raise the take in smaller steps.",
+    "share_pool: not enough shares": "Unbond less; see `evmtensor stake show`.",
+    # rewards
+    "rewards: no root": "Wait until the epoch is final.",
+}
 
-# By contract, for reasons without an entry of their own.
+# by contract or module, for reasons that a careful client does not meet
 BY_CONTRACT: dict[str, str] = {
-    "erc20": "Check the balance with `evmtensor token balance`, and the approved amount.",
-    "weights": _WAIT,
-    "settlement": _WAIT,
+    "erc20": "Check the balance with `evmtensor token balance`, and what was approved.",
+    "ERC20Permit": _FAULT,
+    "AccessControl": "Only accounts with that role may do this.",
+    "TimelockController": "Only what was scheduled and has waited may be executed.",
+    "tao": _FAULT,
+    "clock": _FAULT,
+    "checkpoints": "Try again: the stake moved meanwhile.",
+    "emission": _FAULT,
+    "staking": _FAULT,
+    "share_pool": _FAULT,
+    "subnets": _FAULT,
+    "eras": "The epoch is not one that the subnet remembers.",
+    "neurons": _FAULT,
+    "weights": _FAULT,
+    "settlement": _FAULT,
+    "examiner": _FAULT,
+    "openings": _FAULT,
+    "kernel": _FAULT,
+    "trace": _FAULT,
+    "slots": _FAULT,
+    "demands": "Look up the demand; it has ended or there is one already.",
+    "rewards": _FAULT,
 }
 
 
