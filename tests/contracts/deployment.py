@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,7 @@ CONSTRUCTORS: dict[str, Callable[[Preset, Addresses, int], tuple[Any, ...]]] = {
     ),
     "Rewards": lambda p, a, _: tuple(a[n] for n in ("Tao", "Staking", "Neurons", "Settlement")),
 }
+_WORLDS = count()
 NAMES = tuple(dict.fromkeys((*CONSTRUCTORS, "Subnets", "Neurons", "Settlement")))
 
 
@@ -174,7 +176,10 @@ def deploy_world(
     `patched` replaces contracts: `deploy_world(MINIMAL, Staking=seeded(...))`.
     """
     genesis_at = boa.env.timestamp
-    address = {name: role_address(name) for name in (*NAMES, "deployer", "faucet")}
+    # worlds beside each other must not write into each other's storage
+    number = next(_WORLDS)
+    address = {name: role_address(f"{name} of world {number}") for name in NAMES}
+    address |= {name: role_address(name) for name in ("deployer", "faucet")}
     contracts = {}
     with boa.env.prank(address["deployer"]):
         for name, arguments in CONSTRUCTORS.items():
