@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from offchain.chain.coldkey import Coldkey
 from offchain.chain.contract import read_all
-from offchain.chain.errors import NotRegistered
+from offchain.chain.errors import NotRegistered, Reverted
 from offchain.chain.hotkey import Hotkey, uid_now
 from offchain.chain.network import Network
 from offchain.chain.transactions import Sender
@@ -40,7 +40,7 @@ class MinerPort(Generic[D]):
         self._hotkey = Hotkey(network, sender, netuid)
         self._coldkey = coldkey
         self._domain = domain
-        self._refreshed_for: int | None = None
+        self._known_until: int | None = None  # first tick at which the seats may be others
         self._stakes: dict[str, int] = {}  # of the seats' holders, by lower-case hotkey
 
     def domain(self) -> D:
@@ -63,9 +63,10 @@ class MinerPort(Generic[D]):
         """Read seats, stake and time anew; raises `ChainError` and then keeps the old values."""
         network = self._network
         head = network.clock.head()
-        epoch = network.subnets.running_epoch(self._netuid)
-        if epoch == self._refreshed_for:
+        tick = network.clock.ticks.tick_at(head.timestamp)
+        if self._known_until is not None and tick < self._known_until:
             return  # seats are fixed while an epoch runs, and stake only orders their requests
+        epoch, known_until = self._running(tick)
         seats = network.neurons.seats_at(self._netuid, epoch, head.number)
         ids = [seat.registration_id for seat in seats if seat is not None]
         queries = [network.neurons.hotkey_query(i) for i in ids]
@@ -74,7 +75,15 @@ class MinerPort(Generic[D]):
             network.connection, [network.staking.stake_query(h) for h in hotkeys], head.number
         )
         self._stakes = {h.lower(): s for h, s in zip(hotkeys, stakes, strict=True)}
-        self._refreshed_for = epoch if hotkeys else None
+        self._known_until = known_until
+
+    def _running(self, tick: int) -> tuple[int, int | None]:
+        """The running epoch and the tick at which it ends; None before the start: pokes go on."""
+        try:
+            window = self._network.subnets.epoch_at(self._netuid, tick)
+        except Reverted:
+            return self._network.subnets.running_epoch(self._netuid), None
+        return window.epoch, window.end_tick
 
     def uid_of(self, hotkey: str) -> int | None:
         """The hotkey's uid, also when it is staged for the next boundary."""

@@ -14,7 +14,7 @@ from offchain.protocol.phases import Phase, final_from, phase_of, void_from
 
 # Share of an epoch, at its end, in which the row is committed: late enough to have measured the
 # epoch, early enough to survive a slow block or a restart.
-COMMIT_SHARE = 12
+COMMIT_SHARE = 6
 MIN_COMMIT_TICKS = 4
 # Anybody may close, propose and finalize. Validators take turns, so that only one pays for it.
 TURN_SHARE = 60

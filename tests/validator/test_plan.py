@@ -55,8 +55,8 @@ def test_commit__already_on_chain_or_no_seat__nothing():
     assert due(110, running(0, seat=None)) == []
 
 
-def test_commit_from_tick__long_epoch_leaves_a_twelfth():
-    assert commit_from_tick(window(0, 0, 360)) == 330
+def test_commit_from_tick__long_epoch_leaves_a_sixth():
+    assert commit_from_tick(window(0, 0, 360)) == 300
     assert commit_from_tick(window(0, 0, 3)) == 0
 
 

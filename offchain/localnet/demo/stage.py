@@ -18,7 +18,7 @@ from offchain.chain.deployment import deploy
 from offchain.chain.network import Network, network_of
 from offchain.chain.neurons import NeuronRegistered
 from offchain.chain.outbox import Outbox
-from offchain.chain.presets import preset
+from offchain.chain.presets import LOCALNET, Preset
 from offchain.chain.subnets import SubnetCreated
 from offchain.chain.transactions import Receipt, Sender
 from offchain.keys.consent import sign_registration
@@ -36,7 +36,6 @@ from offchain.protocol.identifiers import RAO_PER_TAO
 Say = Callable[[str], None]
 
 MAX_UIDS = 16
-MAX_VALIDATORS = 4
 CREATE_GAS = 1_500_000
 REGISTER_GAS = 1_000_000
 STAKE_GAS = 600_000
@@ -73,8 +72,18 @@ class Keys:
         return self._senders[reference]
 
 
-def set_stage(url: str, deployments: Path, say: Say) -> Stage:
+def set_stage(
+    url: str,
+    deployments: Path,
+    say: Say,
+    *,
+    players: Sequence[Player] = PLAYERS,
+    numbers: Preset = LOCALNET,
+) -> Stage:
     """Deploy, fund, create the subnet, register and stake everybody; does not start it.
+
+    Args:
+        numbers: what the contracts are deployed with.
 
     Raises what `deploy` and sending raise.
     """
@@ -82,13 +91,14 @@ def set_stage(url: str, deployments: Path, say: Say) -> Stage:
     keys = Keys(connection)
     path = deployments / f"{connection.chain_id}.json"
     say("deploying the contracts")
-    deployment = deploy(keys.sender(DEPLOYER), preset("localnet"), path)
+    deployment = deploy(keys.sender(DEPLOYER), numbers, path)
     network = network_of(connection, deployment)
     say("funding the players and creating the subnet")
-    _fund(network, keys)
-    netuid = _create_subnet(network, keys)
+    _fund(network, keys, players)
+    seats = sum(player.role.is_validator for player in players)
+    netuid = _create_subnet(network, keys, seats)
     say("registering neurons and staking")
-    return Stage(network, path, netuid, _register_all(network, keys, netuid))
+    return Stage(network, path, netuid, _register_all(network, keys, netuid, players))
 
 
 def start_subnet(stage: Stage, ticks_ahead: int) -> int:
@@ -99,11 +109,11 @@ def start_subnet(stage: Stage, ticks_ahead: int) -> int:
     return start_tick
 
 
-def _fund(network: Network, keys: Keys) -> None:
+def _fund(network: Network, keys: Keys, players: Sequence[Player]) -> None:
     tao = network.tao
     owner = network.subnets.cost_rao()
     calls = [tao.transfer(keys.signer(OWNER_COLDKEY).address, owner)]
-    for player in PLAYERS:
+    for player in players:
         amount = MAX_BURN_RAO + player.stake_rao
         calls.append(tao.transfer(keys.signer(player.coldkey).address, amount))
         if player.role.is_validator:
@@ -111,30 +121,32 @@ def _fund(network: Network, keys: Keys) -> None:
     keys.sender(DEPLOYER).send_all(calls)
 
 
-def _create_subnet(network: Network, keys: Keys) -> int:
+def _create_subnet(network: Network, keys: Keys, seats: int) -> int:
     cost = network.subnets.cost_rao()
     owner_hotkey = keys.signer(OWNER_HOTKEY).address
-    create = network.subnets.create(owner_hotkey, MAX_UIDS, MAX_VALIDATORS, cost)
+    create = network.subnets.create(owner_hotkey, MAX_UIDS, seats, cost)
     receipts = keys.sender(OWNER_COLDKEY).send_all(
         [network.tao.approve(network.subnets.address, cost), replace(create, gas=CREATE_GAS)]
     )
     return network.subnets.events(SubnetCreated, receipts[-1].logs)[0].netuid
 
 
-def _register_all(network: Network, keys: Keys, netuid: int) -> dict[str, int]:
+def _register_all(
+    network: Network, keys: Keys, netuid: int, players: Sequence[Player]
+) -> dict[str, int]:
     separator = network.neurons.domain_separator()
 
     def settle_in(player: Player) -> list[Receipt]:
         calls = _settle_in(network, keys, netuid, separator, player)
         return keys.sender(player.coldkey).send_all(calls)
 
-    for player in PLAYERS:
+    for player in players:
         keys.sender(player.coldkey)  # made here: the table is not for several threads
-    with ThreadPoolExecutor(len(PLAYERS)) as pool:
-        receipts = list(pool.map(settle_in, PLAYERS))
+    with ThreadPoolExecutor(len(players)) as pool:
+        receipts = list(pool.map(settle_in, players))
     return {
         player.name: _registered(network, receipt)
-        for player, receipt in zip(PLAYERS, receipts, strict=True)
+        for player, receipt in zip(players, receipts, strict=True)
     }
 
 
