@@ -152,7 +152,7 @@ def test_serving_miner__without_torch_ape_and_compilers__imports():
     """A miner that only serves installs without the extras; here they are hidden."""
     code = (
         "import importlib, pkgutil, sys\n"
-        "for name in ('torch', 'ape', 'sklearn', 'numba', 'onnx', 'onnxscript', 'vyper', 'boa',"
+        "for name in ('torch', 'ape', 'sklearn', 'onnx', 'onnxscript', 'vyper', 'boa',"
         " 'pytest', 'sqlalchemy', 'snekmate'): sys.modules[name] = None\n"
         "for top in ('miners', 'offchain.wire', 'offchain.chain', 'offchain.keys',"
         " 'offchain.protocol', 'offchain.subnets'):\n"

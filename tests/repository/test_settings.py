@@ -2,16 +2,22 @@
 """Settings that something else relies on without saying so."""
 
 import re
+import sys
 import tomllib
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.repository.files import ROOT, repository_files
+from tests.repository.test_import_layers import TRAINING, imports_of
 from tools.bootstrap import node_tools
 
 # the user's seven packages
 DIRECT = {"web3", "eth-ape", "vyper", "torch", "onnxruntime", "eth-account", "pytest"}
-NOT_FOR_SERVING = {"torch", "eth-ape", "ape-foundry", "ape-vyper", "vyper", "pytest", "numba"}
+NOT_FOR_SERVING = {"torch", "eth-ape", "ape-foundry", "ape-vyper", "vyper", "pytest"}
 TOP_LEVEL = (
     "ape-config.yaml", "pyproject.toml", "Makefile", "README.md", "CHANGELOG.md", "LICENSES",
     "requirements.lock", ".ci/run", ".pre-commit-config.yaml",
@@ -57,6 +63,56 @@ def test_pyproject__a_serving_miner_needs_no_torch_and_no_ape():
     assert {name_of(line) for line in pyproject()["project"]["dependencies"]} & NOT_FOR_SERVING == (
         set()
     )
+
+
+@cache
+def installed() -> dict[str, set[str]]:
+    """Importable module -> names under which PyPI knows it; slow, so asked once."""
+    return {
+        module: {name.lower().replace("_", "-") for name in names}
+        for module, names in packages_distributions().items()
+    }
+
+
+def undeclared(files: list[Path], declared: set[str], at_load: bool) -> list[str]:
+    """Imports of packages that the pyproject does not name; what something else brings can go."""
+    ours = {"offchain", "miners", "tests", "tools", "scripts"}
+    builtin = sys.stdlib_module_names | ours
+    return sorted(
+        {
+            f"{path}: {item.top}"
+            for path in files
+            for item in imports_of((ROOT / path).read_text(encoding="utf-8"), path)
+            if item.top not in builtin
+            and (item.at_load or not at_load)
+            and not installed().get(item.top, set()) & declared
+        }
+    )
+
+
+def test_imports__serving_code_loads_only_what_it_declares():
+    declared = {name_of(line) for line in pyproject()["project"]["dependencies"]}
+    files = [
+        p
+        for p in repository_files(".py")
+        if p.parts[0] in {"offchain", "miners"}
+        and not (p.parts[0] == "miners" and p.stem in TRAINING)
+        and p.name != "gpu.py"
+    ]
+    assert undeclared(files, declared, at_load=True) == []
+
+
+def test_imports__everything_is_declared_somewhere():
+    declared = {name_of(line) for line in requirement_lines()}
+    assert undeclared(repository_files(".py"), declared, at_load=False) == []
+
+
+@pytest.mark.soundness
+def test_undeclared__seeded__is_found(tmp_path):
+    path = tmp_path / "x.py"
+    path.write_text("import json\nimport yaml\ndef f():\n    import onnx\n")
+    assert undeclared([path], {"numpy"}, at_load=True) == [f"{path}: yaml"]
+    assert undeclared([path], {"pyyaml"}, at_load=False) == [f"{path}: onnx"]
 
 
 def test_pyproject__all_means_all():
