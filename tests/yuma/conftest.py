@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -18,5 +19,6 @@ def vectors() -> Path:
 
 @pytest.fixture(scope="session")
 def is_full_run(pytestconfig: pytest.Config) -> bool:
-    """Whether this is `make fuzz` (the nightly profile of hypothesis)."""
-    return pytestconfig.getoption("--hypothesis-profile", default=None) == "nightly"
+    """Whether this is `make fuzz`: hypothesis' nightly profile, by environment or by flag."""
+    chosen = pytestconfig.getoption("--hypothesis-profile", default=None)
+    return "nightly" in (chosen, os.environ.get("HYPOTHESIS_PROFILE"))

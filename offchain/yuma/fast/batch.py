@@ -9,6 +9,7 @@ every other parameter may differ between them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -17,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from offchain.yuma.errors import InvalidEpoch
 from offchain.yuma.fast import kernels
-from offchain.yuma.fast.columns import pool
+from offchain.yuma.fast.columns import side_by_side
 from offchain.yuma.fast.kernels import Bytes, Ints, U16s
 from offchain.yuma.fast.settings import SETTINGS, kernel_settings
 
@@ -149,9 +150,7 @@ def run_batch(batch: EpochBatch, threads: int = 1, store_bonds: bool = False) ->
         return result
     parts = min(threads * PARTS_PER_THREAD, epochs)
     edges = [epochs * part // parts for part in range(parts + 1)]
-    tasks = [pool(threads).submit(work, a, b) for a, b in pairwise(edges)]
-    for task in tasks:
-        task.result()
+    side_by_side(threads, [partial(work, first, last) for first, last in pairwise(edges)])
     return result
 
 
