@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The kernel, which has no state: one for all tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.contracts.deployment import compiled
+
+
+@pytest.fixture(scope="session")
+def kernel() -> Any:
+    return compiled("YumaKernel").deploy()
