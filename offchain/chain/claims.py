@@ -10,26 +10,55 @@ from offchain.chain.hotkey import closed_epoch
 from offchain.chain.network import Network
 from offchain.chain.rewards import Claim, claimed_from
 from offchain.chain.settlement import EpochFinalized
-from offchain.settlement.frozen import unpack_frozen
-from offchain.settlement.payouts import PayTree, unpack_cumulatives
+from offchain.settlement.frozen import Frozen, unpack_frozen
+from offchain.settlement.payouts import Cumulative, PayTree, unpack_cumulatives
 
 
 def last_final(network: Network, netuid: int) -> EpochFinalized | None:
     """The newest final epoch of a subnet."""
+    finals = final_epochs(network, netuid)
+    return finals[0] if finals else None
+
+
+def final_epochs(network: Network, netuid: int) -> list[EpochFinalized]:
+    """Every final epoch of a subnet, newest first."""
     found = read_events(
         network.settlement, EpochFinalized, network.deployment.first_block, indexed=(netuid,)
     )
-    return max(found, key=lambda event: event.epoch, default=None)
+    return sorted(found, key=lambda event: -event.epoch)
 
 
 def open_claims(network: Network, netuid: int, uid: int | None = None) -> list[Claim]:
-    """Every claim that still pays something, for one uid or for all.
+    """Every claim that still pays something, for one uid or for all; newest epochs first.
 
-    Raises `NodeRefused` when the node's events do not give the root that the contract has.
+    A replaced neuron is in no newer root than that of the last epoch that it served, so older
+    epochs are read until every generation of every uid was met. Raises `NodeRefused` when the
+    node's events do not give the root that the contract has.
     """
-    final = last_final(network, netuid)
-    if final is None:
-        return []
+    claims: dict[int, Claim] = {}  # by registration id, from the newest root that has it
+    for final in final_epochs(network, netuid):
+        frozen, cumulatives, tree = _pay_tree(network, netuid, final)
+        wanted = range(frozen.header.max_uids) if uid is None else (uid,)
+        for u in wanted:
+            registration_id = netuid << 64 | u << 48 | frozen.generations[u]
+            if frozen.generations[u] and registration_id not in claims:
+                claims[registration_id] = Claim(
+                    epoch=final.epoch,
+                    registration_id=registration_id,
+                    server_cumulative_rao=cumulatives[u].server_rao,
+                    validator_cumulative_rao=cumulatives[u].validator_rao,
+                    proof=tuple(tree.proof(u)),
+                )
+        oldest = [frozen.generations[u] for u in wanted]
+        if all(_all_met(netuid, u, g, claims) for u, g in zip(wanted, oldest, strict=True)):
+            break
+    return _unpaid(network, list(claims.values()))
+
+
+def _pay_tree(
+    network: Network, netuid: int, final: EpochFinalized
+) -> tuple[Frozen, tuple[Cumulative, ...], PayTree]:
+    """What a final epoch pays, checked against the root in `Rewards`."""
     closed = closed_epoch(network, netuid, final.epoch)
     if closed is None:
         raise NodeRefused(f"the node does not have the event of the close of epoch {final.epoch}")
@@ -41,20 +70,21 @@ def open_claims(network: Network, netuid: int, uid: int | None = None) -> list[C
             f"the events of epoch {final.epoch} do not give the root in Rewards",
             next_step="Ask another node with --url.",
         )
-    uids = [uid] if uid is not None else range(frozen.header.max_uids)
-    ids = {u: netuid << 64 | u << 48 | frozen.generations[u] for u in uids if frozen.generations[u]}
-    paid = read_all(network.connection, [network.rewards.claimed_query(i) for i in ids.values()])
-    claims = []
-    for (u, registration_id), word in zip(ids.items(), paid, strict=True):
-        so_far, earned = claimed_from(word), cumulatives[u]
-        if earned.server_rao > so_far.server_rao or earned.validator_rao > so_far.validator_rao:
-            claims.append(
-                Claim(
-                    epoch=final.epoch,
-                    registration_id=registration_id,
-                    server_cumulative_rao=earned.server_rao,
-                    validator_cumulative_rao=earned.validator_rao,
-                    proof=tuple(tree.proof(u)),
-                )
-            )
-    return claims
+    return frozen, cumulatives, tree
+
+
+def _all_met(netuid: int, uid: int, generation: int, claims: dict[int, Claim]) -> bool:
+    """Whether no older epoch can hold a generation of this uid that was not met."""
+    base = netuid << 64 | uid << 48
+    return generation <= 1 or all(base | g in claims for g in range(1, generation))
+
+
+def _unpaid(network: Network, claims: list[Claim]) -> list[Claim]:
+    queries = [network.rewards.claimed_query(claim.registration_id) for claim in claims]
+    words = read_all(network.connection, queries)
+    return [
+        claim
+        for claim, so_far in zip(claims, map(claimed_from, words), strict=True)
+        if claim.server_cumulative_rao > so_far.server_rao
+        or claim.validator_cumulative_rao > so_far.validator_rao
+    ]

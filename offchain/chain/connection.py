@@ -109,6 +109,12 @@ class Connection:
         responses = self.rpc.batch([("eth_call", (call.params(), tag)) for call in calls])
         return [_view_result(r, call) for r, call in zip(responses, calls, strict=True)]
 
+    def estimate_gas(self, call: ViewCall) -> int:
+        """Gas that a transaction would use; raises `Reverted` or `NodeRefused`."""
+        (response,) = self.rpc.batch([("eth_estimateGas", (call.params(),))])
+        answer = _view_result(response, call, "eth_estimateGas")
+        return int.from_bytes(_raise_if_error(answer), "big")
+
     def agreed_view(self, call: ViewCall, block: Block) -> bytes:
         """A view that every node answers alike, for decisions that risk a bond (security J2).
 
@@ -157,15 +163,18 @@ def _raise_if_error(answer: bytes | Reverted | NodeRefused) -> bytes:
     raise answer
 
 
-def _view_result(response: dict[str, Any], call: ViewCall) -> bytes | Reverted | NodeRefused:
+def _view_result(
+    response: dict[str, Any], call: ViewCall, method: str = "eth_call"
+) -> bytes | Reverted | NodeRefused:
     if "error" not in response:
-        return bytes.fromhex(response["result"][2:])
+        digits = response["result"][2:]
+        return bytes.fromhex(digits if len(digits) % 2 == 0 else "0" + digits)
     error = response["error"] if isinstance(response["error"], dict) else {}
     reason = revert_reason(error)
     if reason is not None:
         return Reverted(reason, doing=call.doing)
     message = error.get("message", "no message")
-    return NodeRefused(f"{call.doing or 'eth_call'}: the node says {message}")
+    return NodeRefused(f"{call.doing or method}: the node says {message}")
 
 
 def revert_reason(error: dict[str, Any]) -> str | None:

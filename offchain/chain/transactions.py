@@ -270,7 +270,7 @@ class Sender:
             return call.gas
         view = call.view(self.address)
         self.connection.view(view)  # an estimate's error would hide the contract's reason
-        estimate = int(self.connection.rpc.call("eth_estimateGas", view.params()), 16)
+        estimate = self.connection.estimate_gas(view)
         return min(math.ceil(estimate * _GAS_SLACK), MAX_GAS)
 
     def _fees(self, urgent: bool) -> tuple[int, int]:

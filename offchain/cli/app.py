@@ -62,6 +62,8 @@ def run(arguments: Sequence[str]) -> int:
     session = Session(flags)
     try:
         result = app(list(rest), standalone_mode=False, obj=session)
+        if result == INTERRUPTED:  # typer makes this of Ctrl-C
+            raise KeyboardInterrupt
     except EvmtensorError as error:
         show_error(error, flags.verbose, flags.json)
         return FAILURE

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from offchain.cli.options import HotkeyName, Key, Netuid, rao
-from offchain.cli.session import Session
+from offchain.cli.session import SERVICE_ATTEMPTS, Session
 
 app = typer.Typer(name="miner", help="A miner: run.", no_args_is_help=True)
 
@@ -38,6 +38,7 @@ def run(
     from offchain.wire import Domain
 
     session: Session = context.obj
+    session.attempts = SERVICE_ATTEMPTS
     burn = rao(max_burn)
     made = Miner.from_onnx(model, subnet)  # a model that does not fit costs nothing
     signer = session.signer(session.hotkey_name(hotkey))

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from offchain.keys import KeyStore, Signer
 
 
+SERVICE_ATTEMPTS = 8
+
+
 @dataclass(slots=True)
 class Flags:
     """Flags that every command takes, wherever they stand."""
@@ -37,6 +40,7 @@ class Session:
 
     flags: Flags = field(default_factory=Flags)
     environment: Environment = field(default_factory=read_environment)
+    attempts: int = 3  # at an answer of a node; a service is more patient than a person
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -45,8 +49,9 @@ class Session:
     @cached_property
     def connection(self) -> Connection:
         from offchain.chain.connection import open_connection
+        from offchain.chain.rpc import RetryPolicy
 
-        return open_connection(self.urls)
+        return open_connection(self.urls, RetryPolicy(attempts=self.attempts))
 
     @cached_property
     def network(self) -> Network:

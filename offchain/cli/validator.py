@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from offchain.cli.options import HotkeyName, Netuid
-from offchain.cli.session import Session
+from offchain.cli.session import SERVICE_ATTEMPTS, Session
 
 app = typer.Typer(name="validator", help="A validator: run.", no_args_is_help=True)
 
@@ -28,6 +28,7 @@ def run(
     from offchain.validator.service import run as run_validator
 
     session: Session = context.obj
+    session.attempts = SERVICE_ATTEMPTS
     signer = session.signer(session.hotkey_name(hotkey))
     sender = session.sender(signer)
     code: int = run_validator(

@@ -21,12 +21,14 @@ class Signer:
     def __init__(self, private_key: bytes, name: str = "") -> None:
         """`private_key` is 32 bytes; `name` is what the user calls it. Raises `KeyDamaged`."""
         try:
+            if len(private_key) != 32:  # coincurve would pad it
+                raise ValueError("length")
             self._key = PrivateKey(private_key)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError):
             raise KeyDamaged(
                 "the private key is not a number of 32 bytes below the curve's order",
                 next_step="Import it again; nothing was stored.",
-            ) from error
+            ) from None
         self._account: LocalAccount = Account.from_key(private_key)
         self.address: str = self._account.address
         self.name = name

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from offchain.chain.outbox import Outbox
 from offchain.chain.rpc import RetryPolicy, Rpc
 from offchain.chain.transactions import FeePolicy, Patience, Sender
 from offchain.keys import Signer
-from tests.chain.fake_node import GWEI, FakeNode, decode_raw
+from tests.chain.fake_node import GWEI, FakeNode, RefusalError, decode_raw
 
 KEY = Signer(b"\x11" * 32, "test")
 CALL = Call(to="0x" + "22" * 20, data="0x01020304", doing="do a thing", gas=100_000)
@@ -84,6 +85,19 @@ def test_send__contract_refuses__nothing_is_sent() -> None:
     node = FakeNode(reverts="weights: window closed")
     with pytest.raises(Reverted, match="do a thing: weights: window closed"):
         make(node).send(CALL)
+    assert node.accepted == []
+
+
+def test_send__contract_changes_between_rehearsal_and_estimate__says_the_reason() -> None:
+    node = FakeNode()
+
+    def refuse(_call: object) -> str:
+        message = "execution reverted: settlement: already closed"
+        raise RefusalError({"code": 3, "message": message})
+
+    node.eth_estimateGas = refuse  # type: ignore[method-assign, assignment]
+    with pytest.raises(Reverted, match="settlement: already closed"):
+        make(node).send(replace(CALL, gas=None))
     assert node.accepted == []
 
 

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line without a chain: help, flags, keys, amounts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from offchain.cli.app import app, run, take_flags
+from offchain.cli.environment import DEFAULT_URL, read_environment
+from offchain.cli.options import rao, tao
+from offchain.cli.output import progress, to_json
+from offchain.protocol.errors import ConfigError
+from tests.cli.conftest import Command
+
+HEAVY = ("web3", "torch", "ape", "onnxruntime", "numba", "numpy", "eth_account", "rich", "httpx")
+
+
+def commands(node: object, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], object]]:
+    children = getattr(node, "commands", None)
+    if children is None:
+        yield path, node
+        return
+    for name, child in children.items():
+        yield from commands(child, (*path, name))
+
+
+ALL = dict(commands(get_command(app)))
+
+
+def test_commands__that_a_user_expects__are_there() -> None:
+    wanted = """wallet create|wallet list|wallet import|subnet create|subnet start|subnet list
+    |subnet show|subnet set|subnet hyperparameters|neuron register|stake add|stake unbond
+    |stake cancel|stake remove|stake move|stake show|weights show|miner run|validator run|metagraph
+    |claim|token schedule|token balance|token transfer|localnet up|localnet down|localnet status
+    |demo|chain status|chain deploy"""
+    for words in wanted.split("|"):
+        assert tuple(words.split()) in ALL, words
+
+
+@pytest.mark.parametrize("path", [p for p in ALL if p != ("register",)], ids=" ".join)
+def test_help__of_every_command__has_an_example(path: tuple[str, ...]) -> None:
+    text = str(ALL[path].help)  # type: ignore[attr-defined]
+    assert f"evmtensor {' '.join(path)}" in text
+
+
+def test_help__loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from offchain.cli.app import run; run(['--help']); "
+        f"print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert ended.stderr.strip() == "[]"
+    assert "evmtensor demo" in ended.stdout
+
+
+def test_flags__stand_anywhere() -> None:
+    flags, rest = take_flags(
+        ["metagraph", "1", "--json", "--url", "http://a", "--deployment=d", "-v"]
+    )
+    assert (flags.json, flags.verbose, flags.url, flags.deployment) == (True, True, "http://a", "d")
+    assert rest == ["metagraph", "1"]
+
+
+def test_flags__demo_keeps_its_own_json() -> None:
+    flags, rest = take_flags(["demo", "--json", "out.json"])
+    assert not flags.json
+    assert rest == ["demo", "--json", "out.json"]
+
+
+def test_flags__after_two_dashes__are_words() -> None:
+    assert take_flags(["a", "--", "--json"])[1] == ["a", "--", "--json"]
+
+
+@pytest.mark.parametrize("words", [["foo"], ["subnet", "foo"], ["metagraph"], ["metagraph", "x"]])
+def test_usage__wrong_line__is_one_sentence(words: list[str], evmtensor: Command) -> None:
+    outcome = evmtensor(*words)
+    assert outcome.code == 2
+    assert "--help" in outcome.sentence()
+
+
+def test_wallet__create_list__shows_no_key(
+    evmtensor: Command, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVMTENSOR_PASSWORD", "correct horse")
+    assert evmtensor("wallet", "create", "alice").code == 0
+    assert evmtensor("wallet", "create", "hot", "--hotkey", "--no-password").code == 0
+    listed = json.loads(evmtensor("wallet", "list", "--json").out)
+    assert [(k["name"], k["kind"], k["password"]) for k in listed] == [
+        ("alice", "coldkey", "yes"),
+        ("hot", "hotkey", "no"),
+    ]
+    assert "exists" in evmtensor("wallet", "create", "alice").sentence()
+
+
+def test_wallet__short_password__is_one_sentence(
+    evmtensor: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVMTENSOR_PASSWORD", "short")
+    sentence = evmtensor("wallet", "create", "alice").sentence()
+    assert "8 characters" in sentence
+    assert "short" not in sentence.replace("shorter", "")
+
+
+def test_wallet__import__reads_standard_input(
+    evmtensor: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.readline", lambda: "0x" + "11" * 32 + "\n", raising=False)
+    outcome = evmtensor("wallet", "import", "hot", "--hotkey", "--no-password")
+    assert "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A" in outcome.out
+    assert "11" * 32 not in outcome.out
+
+
+@pytest.mark.parametrize("text", ["hello", "0x12", "00" * 32, "ff" * 32])
+def test_wallet__import_of_no_key__is_one_sentence(
+    text: str, evmtensor: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.readline", lambda: text, raising=False)
+    sentence = evmtensor("wallet", "import", "hot", "--hotkey", "--no-password").sentence()
+    assert text not in sentence
+
+
+def test_environment__defaults_and_overrides() -> None:
+    assert read_environment({}).urls == (DEFAULT_URL,)
+    assert read_environment({"APE_FOUNDRY_HOST": "http://a"}).urls == ("http://a",)
+    both = {"EVMTENSOR_RPC": "http://b, http://c", "APE_FOUNDRY_HOST": "http://a"}
+    assert read_environment(both).urls == ("http://b", "http://c")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1", 10**9), ("0.000000001", 1), ("12.5", 12_500_000_000), ("1e3", 10**12)]
+)
+def test_rao__exact(text: str, value: int) -> None:
+    assert rao(text) == value
+    assert rao(tao(value).replace(",", "")) == value
+
+
+@pytest.mark.parametrize("text", ["", "one", "-1", "0.0000000001", "nan", "inf", "1,5"])
+def test_rao__not_an_amount__is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="not an amount"):
+        rao(text)
+
+
+def test_json__bytes_and_dataclasses() -> None:
+    assert json.loads(to_json({"b": b"\x01", "a": (1, None)})) == {"a": [1, None], "b": "0x01"}
+
+
+def test_progress__speaks_after_two_seconds_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offchain.cli.output.PROGRESS_AFTER_SECONDS", 0.1)
+    with progress("doing"):
+        pass
+    assert capsys.readouterr().err == ""
+    with progress("doing"):
+        time.sleep(0.35)
+    assert capsys.readouterr().err.startswith("... doing")
+
+
+def test_interrupt__is_one_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("offchain.keys.KeyStore.list", interrupt)
+    assert run(["wallet", "list"]) == 130
+    assert capsys.readouterr().err == "evmtensor: interrupted\n"
