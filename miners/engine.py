@@ -7,10 +7,12 @@ A timer in the batcher would cost its whole length for few callers and win nothi
 """
 
 import asyncio
+import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from threading import Thread
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,13 @@ from miners.errors import ModelError
 from offchain.wire import Busy
 
 Arrays = Mapping[str, Any]
+Then = Callable[[dict[str, Any], bytes], Any]
+
+# A batch that is over sooner than a change of threads runs on the event loop itself.
+INLINE_S = 0.0003
+# After a run the worker needs Python's lock to hand the results over; by default the event loop
+# may keep it for 5 ms, which is longer than most models take.
+SWITCH_INTERVAL_S = 0.0001
 
 _PREFERRED = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
@@ -45,19 +54,20 @@ def open_session(content: bytes, providers: list[str] | None = None) -> tuple[An
 class _Model:
     """One loaded model and the name that receipts give it."""
 
-    __slots__ = ("hash", "outputs", "provider", "session")
+    __slots__ = ("hash", "outputs", "provider", "row_s", "session")
 
     def __init__(self, content: bytes, providers: list[str] | None) -> None:
         self.session, self.provider = open_session(content, providers)
         self.hash = model_hash(content)
         self.outputs = [value.name for value in self.session.get_outputs()]
+        self.row_s = 1.0  # seconds per row, as measured lately; slow until known
 
 
 class _Job:
-    __slots__ = ("feed", "future", "rows")
+    __slots__ = ("feed", "future", "rows", "then")
 
-    def __init__(self, feed: Arrays, rows: int, future: "asyncio.Future[Any]") -> None:
-        self.feed, self.rows, self.future = feed, rows, future
+    def __init__(self, feed: Arrays, rows: int, then: Then, future: "asyncio.Future[Any]") -> None:
+        self.feed, self.rows, self.then, self.future = feed, rows, then, future
 
 
 class Engine:
@@ -100,21 +110,25 @@ class Engine:
 
     async def run(self, feed: Arrays) -> tuple[dict[str, Any], bytes]:
         """Outputs for one request's arrays (first axis: rows), and the hash of the model that
-        made them.
-
-        Raises Busy if too much is waiting, ModelError if the model fails on this input.
+        made them. Raises Busy if too much is waiting, ModelError if the model fails on this.
         """
+        result: tuple[dict[str, Any], bytes] = await self.submit(feed, lambda *both: both)
+        return result
+
+    def submit(self, feed: Arrays, then: Then) -> "asyncio.Future[Any]":
+        """The same without a coroutine: a future of what `then(outputs, model hash)` returns."""
         rows = len(next(iter(feed.values())))
         if self._rows_waiting + rows > self._max_queue:
             raise Busy
         loop = asyncio.get_running_loop()
-        job = _Job(feed, rows, loop.create_future())
+        job = _Job(feed, rows, then, loop.create_future())
         self._waiting.append(job)
         self._rows_waiting += rows
         if not self._is_running:
-            self._next_batch(loop)
-        result: tuple[dict[str, Any], bytes] = await job.future
-        return result
+            # at the end of this turn of the loop: what arrives in it makes one batch
+            self._is_running = True
+            loop.call_soon(self._next_batch, loop)
+        return job.future
 
     def swap(self, content: bytes) -> bytes:
         """Load another model and use it from the next batch on; returns its hash. The old one
@@ -147,10 +161,15 @@ class Engine:
             return
         self.batches += 1
         self.rows += rows
+        model = self._model
+        if rows * model.row_s < INLINE_S:
+            self._finish(loop, model, jobs, _run_batch(model, jobs))
+            return
         if self._thread is None:
+            sys.setswitchinterval(SWITCH_INTERVAL_S)
             self._thread = Thread(target=self._work_forever, name="engine", daemon=True)
             self._thread.start()
-        self._work.put((loop, self._model, jobs))
+        self._work.put((loop, model, jobs))
 
     def _work_forever(self) -> None:
         while (item := self._work.get()) is not None:
@@ -164,23 +183,33 @@ class Engine:
     def _finish(
         self, loop: asyncio.AbstractEventLoop, model: _Model, jobs: list[_Job], results: list[Any]
     ) -> None:
-        self._next_batch(loop)  # first: the worker must not idle while answers are packed
+        if self._waiting:
+            # at once if a worker would idle, else after what has arrived meanwhile was read
+            loop.call_soon(self._next_batch, loop)
+        else:
+            self._is_running = False
         for job, result in zip(jobs, results, strict=True):
             if job.future.done():
                 continue
             if isinstance(result, Exception):
                 job.future.set_exception(result)
-            else:
-                job.future.set_result((dict(zip(model.outputs, result, strict=True)), model.hash))
+                continue
+            try:
+                outputs = dict(zip(model.outputs, result, strict=True))
+                job.future.set_result(job.then(outputs, model.hash))
+            except Exception as error:  # of `then`: it concerns this request only
+                job.future.set_exception(error)
 
 
 def _run_batch(model: _Model, jobs: list[_Job]) -> list[Any]:
     """One result per job: its outputs in order, or the error that concerns it."""
+    feed = jobs[0].feed
     try:
-        if len(jobs) == 1:
-            return [model.session.run(model.outputs, jobs[0].feed)]
-        feed = {name: np.concatenate([job.feed[name] for job in jobs]) for name in jobs[0].feed}
+        if len(jobs) > 1:
+            feed = {name: np.concatenate([job.feed[name] for job in jobs]) for name in feed}
+        start = perf_counter()
         outputs = model.session.run(model.outputs, feed)
+        model.row_s = (perf_counter() - start) / sum(job.rows for job in jobs)
     except Exception as error:  # onnxruntime's errors have no common base
         if len(jobs) == 1:
             return [ModelError(f"model: {first_line(error)}")]

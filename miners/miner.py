@@ -3,7 +3,7 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -238,22 +238,27 @@ class Miner:
                 log.warning("chain not reachable", error=str(error))
 
 
-def _model_handler(engine: Engine, subnet: ModuleType) -> Callable[[Synapse], Awaitable[Synapse]]:
+def _model_handler(
+    engine: Engine, subnet: ModuleType
+) -> "Callable[[Synapse], asyncio.Future[Synapse]]":
     """Message fields are the model's inputs and outputs by name."""
     inputs, outputs = subnet.MODEL.inputs, tuple(subnet.MODEL.outputs)
 
-    async def forward(synapse: Synapse) -> Synapse:
+    def forward(synapse: Synapse) -> "asyncio.Future[Synapse]":
         feed = {
             name: getattr(synapse, name).numpy(dtype=spec.dtype, shape=spec.shape)
             for name, spec in inputs.items()
         }
         if len({len(array) for array in feed.values()}) != 1:
             raise CallError(Code.BAD_REQUEST, "inputs of different lengths")
-        results, model = await engine.run(feed)
-        for name in outputs:
-            setattr(synapse, name, Tensor.of(results[name]))
-        synapse.model_hash = model  # type: ignore[attr-defined]  # the receipt names the model that really answered
-        return synapse
+
+        def fill(results: dict[str, Any], model: bytes) -> Synapse:
+            for name in outputs:
+                setattr(synapse, name, Tensor.of(results[name]))
+            synapse.model_hash = model  # type: ignore[attr-defined]  # the one that really answered
+            return synapse
+
+        return engine.submit(feed, fill)
 
     return forward
 

@@ -39,7 +39,7 @@ miner costs its own answer only. It does not hide contents: use wss (`tls=`) for
 certificates prove nothing here; the hotkey does.
 """
 
-from offchain.wire.axon import Axon, Busy
+from offchain.wire.axon import Axon
 from offchain.wire.dendrite import Dendrite, Reply
 from offchain.wire.egress import Egress, Endpoint
 from offchain.wire.errors import (
@@ -54,6 +54,7 @@ from offchain.wire.errors import (
     WireError,
 )
 from offchain.wire.identity import Domain, Hotkey, LocalHotkey
+from offchain.wire.jobs import Busy
 from offchain.wire.limits import Limits
 from offchain.wire.receipts import Batch, Evidence, check_equivocation, check_evidence
 from offchain.wire.synapse import Caller, Synapse

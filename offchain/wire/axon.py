@@ -1,15 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The answering side: routes, permits, admission by priority, and a boundary around every
-handler.
-"""
+"""The answering side: who may ask, what is served, and for how long connections live."""
 
 import asyncio
 import ssl
-from bisect import insort
-from collections.abc import Awaitable, Callable
-from inspect import isawaitable, signature
+from collections.abc import Callable
 from time import monotonic
-from typing import Any, get_type_hints
 
 import msgspec
 import structlog
@@ -17,54 +12,19 @@ import structlog
 from offchain.wire import receipts
 from offchain.wire.door import Door
 from offchain.wire.egress import Egress, Endpoint
-from offchain.wire.errors import CallError, Code, TensorError, WireConfigError
+from offchain.wire.errors import Code, WireConfigError, WireError
 from offchain.wire.frames import Request
 from offchain.wire.handshake import Dialer, Keys, Mode
 from offchain.wire.identity import Domain, Hotkey
+from offchain.wire.jobs import Blacklist, Forward, Job, Jobs, Priority, Route
 from offchain.wire.limits import Limits, Quota
 from offchain.wire.link import Link, Node
-from offchain.wire.synapse import Caller, Codec, Synapse, codec
+from offchain.wire.synapse import Caller
 from offchain.wire.transport import dial, listen
-
-Forward = Callable[[Any], Any]
-Blacklist = Callable[[Any], bool | tuple[bool, str] | Awaitable[bool | tuple[bool, str]]]
-Priority = Callable[[Any], float]
 
 _SWEEP_S = 0.05
 _SEAT_CACHE_S = 1.0
 log = structlog.get_logger("evmtensor.axon")
-
-
-class Busy(CallError):
-    """Raise it in `forward` for an honest "busy"."""
-
-    def __init__(self) -> None:
-        super().__init__(Code.BUSY, "busy")
-
-
-class _Route:
-    __slots__ = ("blacklist", "codec", "forward", "priority")
-
-    def __init__(
-        self, forward: Forward, blacklist: Blacklist | None, priority: Priority | None
-    ) -> None:
-        self.forward, self.blacklist, self.priority = forward, blacklist, priority
-        self.codec: Codec[Any] = codec(_message_of(forward))
-
-
-class _Job:
-    __slots__ = (
-        "deadline", "link", "number", "quota", "request", "route", "size", "synapse", "task",
-    )  # fmt: skip
-
-    def __init__(
-        self, link: Link, frame: Request, route: _Route, synapse: Synapse, request: bytes,
-        quota: Quota, now: float,
-    ) -> None:  # fmt: skip
-        self.link, self.number, self.size = link, frame.id, frame.size
-        self.route, self.synapse, self.request, self.quota = route, synapse, request, quota
-        self.deadline = now + frame.timeout_ms / 1_000
-        self.task: asyncio.Task[None] | None = None
 
 
 class Axon:
@@ -104,16 +64,23 @@ class Axon:
         )
         self._door = Door(self._node, Mode.CALL, has_seat, stake_of)
         self._seats: dict[str, tuple[float, bool]] = {}
-        self._routes: dict[str, _Route] = {}
+        self._routes: dict[str, Route] = {}
         self._http: dict[str, Callable[[], bytes]] = {"/health": lambda: b"ok"}
-        self._running: set[_Job] = set()
-        self._queue: list[tuple[float, int, _Job]] = []  # waiting, ascending
-        self._arrivals = 0
+        self._jobs = Jobs(self.limits, lambda: self.model_hash)
         self._dialled: dict[Endpoint, Link] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._server: asyncio.Server | None = None
         self.host, self.port = "", 0
-        self.served = self.refused = 0
+
+    @property
+    def served(self) -> int:
+        """Questions answered."""
+        return self._jobs.served
+
+    @property
+    def refused(self) -> int:
+        """Questions refused, with whatever code."""
+        return self._jobs.refused
 
     def attach(
         self,
@@ -123,12 +90,12 @@ class Axon:
     ) -> "Axon":
         """Serve the message that `forward` takes, by its annotation.
 
-        `forward(synapse)` returns the synapse with its answers filled in; it may be async, and
-        should be if it takes more than some microseconds. `blacklist(synapse)` refuses when true;
+        `forward(synapse)` returns the synapse with its answers filled in, a future of it, or a
+        coroutine; at once only if that takes microseconds. `blacklist(synapse)` refuses when true;
         `priority(synapse)` orders waiting requests, stake by default. `synapse.dendrite` is the
         `Caller`.
         """
-        route = _Route(forward, blacklist, priority)
+        route = Route(forward, blacklist, priority)
         if route.codec.route in self._routes:
             raise WireConfigError(f"axon: {route.codec.route} is attached already")
         self._routes[route.codec.route] = route
@@ -165,9 +132,7 @@ class Axon:
             self._server.close()
         for link in [*self._door.all_links(), *self._dialled.values()]:
             link.finish()
-        for job in list(self._running):
-            if job.task is not None:
-                job.task.cancel()
+        self._jobs.cancel_all()
         await asyncio.sleep(0)
 
     # admission
@@ -179,25 +144,19 @@ class Axon:
         route = self._routes.get(frame.route)
         refusal = self._refusal(quota, route, frame, caller, now)
         if refusal is not None or route is None:
-            self._refuse(link, frame.id, refusal or Code.NO_ROUTE)
+            self._jobs.refuse(link, frame.id, refusal or Code.NO_ROUTE)
             return
         try:
             synapse = route.codec.decode_question(body)
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            self._refuse(link, frame.id, Code.BAD_REQUEST)
+            self._jobs.refuse(link, frame.id, Code.BAD_REQUEST)
             return
         synapse.dendrite = caller
         request = receipts.request_hash(link.session.id, frame.id, frame.route, body_hash)
-        job = _Job(link, frame, route, synapse, request, quota, now)
-        quota.inflight += 1
-        quota.inflight_bytes += frame.size
-        if len(self._running) < self.limits.running:
-            self._start(job)
-        else:
-            self._enqueue(job)
+        self._jobs.admit(Job(link, frame, route, synapse, request, quota, now))
 
     def _refusal(
-        self, quota: Quota, route: _Route | None, frame: Request, caller: Caller, now: float
+        self, quota: Quota, route: Route | None, frame: Request, caller: Caller, now: float
     ) -> Code | None:
         limits = self.limits
         if not quota.bucket.take(now) or quota.inflight >= limits.inflight_per_hotkey:
@@ -217,87 +176,6 @@ class Axon:
             self._seats[hotkey] = (now + _SEAT_CACHE_S, seated)
         return seated
 
-    def _enqueue(self, job: _Job) -> None:
-        priority = job.route.priority
-        try:
-            rank = float(job.link.peer.stake if priority is None else priority(job.synapse))
-        except Exception:
-            log.exception("priority failed", route=job.route.codec.route)
-            self._drop(job, Code.INTERNAL)
-            return
-        self._arrivals += 1
-        insort(self._queue, (rank, -self._arrivals, job))  # best last; among equals the oldest
-        if len(self._queue) > self.limits.queued:
-            self._drop(self._queue.pop(0)[2], Code.BUSY)
-
-    def _start_next(self) -> None:
-        while self._queue and len(self._running) < self.limits.running:
-            job = self._queue.pop()[2]
-            if job.link.closed or monotonic() > job.deadline:
-                self._drop(job, Code.LATE)
-            else:
-                self._start(job)
-
-    # running
-
-    def _start(self, job: _Job) -> None:
-        self._running.add(job)
-        job.task = asyncio.get_running_loop().create_task(self._run(job))
-
-    async def _run(self, job: _Job) -> None:
-        try:
-            code = await self._answer(job)
-        except CallError as error:  # the handler's own honest refusal, e.g. Busy
-            code = error.code
-        except TensorError:
-            code = Code.BAD_REQUEST
-        except asyncio.CancelledError:
-            code = Code.LATE
-        except Exception:  # one request's failure must not reach another's
-            log.exception("forward failed", route=job.route.codec.route)
-            code = Code.INTERNAL
-        self._running.discard(job)
-        if code is None:
-            self.served += 1
-            self._release(job)
-        else:
-            self._drop(job, code)
-        if self._queue:
-            self._start_next()
-
-    async def _answer(self, job: _Job) -> Code | None:
-        route, synapse = job.route, job.synapse
-        if route.blacklist is not None:
-            verdict = route.blacklist(synapse)
-            if isawaitable(verdict):
-                verdict = await verdict
-            if verdict[0] if isinstance(verdict, tuple) else verdict:
-                return Code.DENIED
-        model = self.model_hash
-        result = route.forward(synapse)
-        if isawaitable(result):
-            result = await result
-        if monotonic() > job.deadline:
-            return Code.LATE
-        body = route.codec.encode_answer(result)
-        if len(body) > route.codec.max_bytes:
-            return Code.TOO_LARGE
-        # a handler that changes models says which one answered
-        job.link.answer(job.number, body, job.request, getattr(result, "model_hash", model))
-        return None
-
-    def _refuse(self, link: Link, number: int, code: Code) -> None:
-        self.refused += 1
-        link.fail(number, code)
-
-    def _drop(self, job: _Job, code: Code) -> None:
-        self._release(job)
-        self._refuse(job.link, job.number, code)
-
-    def _release(self, job: _Job) -> None:
-        job.quota.inflight -= 1
-        job.quota.inflight_bytes -= job.size
-
     # housekeeping
 
     def _start_sweeping(self) -> None:
@@ -307,10 +185,7 @@ class Axon:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_S)
-            now = monotonic()
-            for job in list(self._running):
-                if (now > job.deadline or job.link.closed) and job.task is not None:
-                    job.task.cancel()
+            self._jobs.sweep()
             oldest = self._node.chain_time() - self.limits.session_s - self.limits.skew_s
             for link in self._door.all_links():
                 if link.opened_at < oldest:
@@ -325,7 +200,9 @@ class Axon:
                 try:
                     self._dialled[endpoint] = await self._dial(endpoint, egress)
                     pause = 0.2
-                except (CallError, OSError, TimeoutError) as error:
+                    if link is not None:
+                        link.finish()
+                except (WireError, OSError, TimeoutError) as error:
                     log.warning("dial out failed", to=endpoint.hotkey, error=str(error))
                     pause = min(2 * pause, 30.0)
             await asyncio.sleep(pause)
@@ -353,13 +230,3 @@ class Axon:
     def _answer_http(self, path: str) -> bytes | None:
         text = self._http.get(path)
         return None if text is None else text()
-
-
-def _message_of(forward: Forward) -> type[Synapse]:
-    parameters = list(signature(forward).parameters)
-    kind = get_type_hints(forward).get(parameters[0]) if parameters else None
-    if not (isinstance(kind, type) and issubclass(kind, Synapse)):
-        raise WireConfigError(
-            f"axon: {forward!r} takes {kind!r}, wanted a Synapse class as its first annotation"
-        )
-    return kind

@@ -139,7 +139,7 @@ async def test_forward__hangs__both_sides_give_up_at_the_deadline() -> None:
         (reply,) = await w.dendrite.query([(there, Double(number=1))], 0.3)
         assert reply.code is Code.LATE
         await asyncio.wait_for(ended.wait(), 2.0)  # the axon does not go on computing
-        await until(lambda: not axon._running)
+        await until(lambda: not axon._jobs.running)
         await axon.close()
 
 
@@ -217,6 +217,74 @@ async def test_dial_out__miner_behind_a_firewall__is_called_by_its_hotkey() -> N
         w.dendrite._incoming[miner.hotkey].close("test")
         await until(lambda: w.dendrite.is_connected(miner.hotkey), 10.0)  # it comes back by itself
         await miner.close()
+
+
+@in_loop
+async def test_dial_out__refused_at_first__keeps_trying() -> None:
+    async with world() as w:
+        miner = w.new_axon(new_hotkey())
+        miner.attach(echo)
+        welcome: set[str] = set()
+        await w.dendrite.listen("127.0.0.1", 0, welcome.__contains__)
+        hub = Endpoint(w.validator.address, "127.0.0.1", w.dendrite.port)
+        miner.dial_out(hub, Egress(localnet=True))
+        await asyncio.sleep(0.3)
+        assert not w.dendrite.is_connected(miner.hotkey)
+        welcome.add(miner.hotkey)
+        await until(lambda: w.dendrite.is_connected(miner.hotkey), 10.0)
+        await miner.close()
+
+
+@in_loop
+async def test_forward__returns_a_future_or_nothing_of_use__handled() -> None:
+    async with world() as w:
+        axon = w.new_axon(new_hotkey())
+
+        def forward(synapse: Double) -> object:
+            future = asyncio.get_running_loop().create_future()
+            if synapse.number == 1:
+                synapse.result = 7
+                future.set_result(synapse)
+            elif synapse.number == 2:
+                future.set_exception(ValueError("a bug"))
+            elif synapse.number == 3:
+                future.cancel()
+            elif synapse.number == 4:
+                return None
+            return future  # of 5 nothing ever comes
+
+        axon.attach(forward)
+        await axon.serve("127.0.0.1")
+        there = Endpoint(axon.hotkey, "127.0.0.1", axon.port)
+        replies = await w.dendrite.query([(there, Double(number=n)) for n in range(1, 6)], 0.5)
+        codes = [r.code for r in replies]
+        assert codes == [None, Code.INTERNAL, Code.LATE, Code.INTERNAL, Code.LATE]
+        await until(lambda: not axon._jobs.running)
+        assert axon._door.quota(w.validator.address).inflight == 0
+        await axon.close()
+
+
+@in_loop
+async def test_queue__of_handlers_that_answer_at_once__does_not_nest() -> None:
+    async with world() as w:
+        axon = w.new_axon(new_hotkey(), limits=Limits(running=1, queued=5_000))
+        gate = asyncio.get_running_loop().create_future()
+
+        def forward(synapse: Double) -> object:
+            synapse.result = 0
+            return gate if synapse.number == 0 else synapse
+
+        axon.attach(forward)
+        await axon.serve("127.0.0.1")
+        there = Endpoint(axon.hotkey, "127.0.0.1", axon.port)
+        limits = Limits(inflight_per_hotkey=5_000)
+        axon.limits = limits
+        questions = [(there, Double(number=n)) for n in range(2_000)]
+        asking = asyncio.create_task(w.dendrite.query(questions, 20.0))
+        await until(lambda: len(axon._jobs._queue) == 1_999)
+        gate.set_result(Double(number=0, result=0))
+        assert all(r.ok for r in await asking)
+        await axon.close()
 
 
 @in_loop

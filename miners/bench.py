@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How much of the model's speed reaches the callers: `python -m miners.bench --json FILE`.
+
+For each model: raw ONNX Runtime (one thread, the best batch size), then the whole path from a
+`Dendrite` in this process through `Axon` and `Engine` in another, with everything on. Both are
+measured in turns, so that a busy machine slows both. A request carries `rows` images, as a
+validator's question carries 32.
+
+Two shares are shown: of wall-clock throughput, and of CPU time (raw CPU per row over the miner's
+CPU per row). On an idle machine the first is what callers see; on a busy one it says more about
+the neighbours, and the second is what one core would reach. A target counts as met by either.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import time
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from miners.chain_port import ChainPort
+from miners.engine import open_session
+from miners.miner import Miner, Settings
+from offchain.subnets import vision
+from offchain.wire import Dendrite, Domain, Egress, Endpoint, Limits, LocalHotkey, Tensor
+
+DOMAIN = Domain(31_337, "0x" + "11" * 20)
+MINER, VALIDATOR = LocalHotkey(b"\1" * 32), LocalHotkey(b"\2" * 32)
+LIMITS = Limits(requests_per_s=1e9, burst=10**9, inflight_per_hotkey=4_096)
+SHARE_SLOW, SHARE_FAST, ONE_CALLER_MS = 0.85, 0.60, 0.5  # issue 5
+RAW_BATCHES = (1, 4, 16, 64, 256)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model with one number of callers. Rows per second; milliseconds."""
+
+    model: str
+    rows: int  # per request
+    callers: int
+    raw_best_rows_per_s: float
+    raw_request_ms: float
+    path_rows_per_s: float
+    share_of_raw: float
+    raw_cpu_us_per_row: float
+    server_cpu_us_per_row: float
+    share_of_raw_cpu: float
+    path_p50_ms: float
+    overhead_ms: float  # p50 of a request over the raw run of the same rows
+    errors: int
+
+
+class _Facts(ChainPort):
+    """A chain that says yes."""
+
+    def domain(self) -> Domain:
+        return DOMAIN
+
+    def chain_time(self) -> int:
+        return int(time.time())
+
+    def has_seat(self, hotkey: str) -> bool:
+        return hotkey == VALIDATOR.address
+
+    def stake_of(self, hotkey: str) -> int:
+        return 1
+
+    def refresh(self) -> None:
+        return None
+
+    def uid_of(self, hotkey: str) -> int | None:
+        return 0
+
+    def register(self, max_burn_rao: int) -> int:
+        return 0
+
+    def committed_model(self) -> bytes:
+        return bytes(32)
+
+    def commit_model(self, model_hash: bytes) -> None:
+        return None
+
+    def serve_axon(self, host: str, port: int) -> None:
+        return None
+
+
+def convolution(channels: int, layers: int) -> bytes:
+    """A convolutional network of vision's shape with random weights, as slow as wanted."""
+    from onnx import helper, numpy_helper
+
+    rng = np.random.default_rng(0)
+    sizes = [1] + [channels] * layers
+    tensors = [numpy_helper.from_array(np.array([-1, 1, 8, 8], dtype=np.int64), "square")]
+    nodes = [helper.make_node("Reshape", ["images", "square"], ["x0"])]
+    for i, (a, b) in enumerate(pairwise(sizes)):
+        weights = rng.normal(0, (2 / (9 * a)) ** 0.5, (b, a, 3, 3)).astype(np.float32)
+        tensors.append(numpy_helper.from_array(weights, f"w{i}"))
+        nodes.append(helper.make_node("Conv", [f"x{i}", f"w{i}"], [f"c{i}"], pads=[1, 1, 1, 1]))
+        nodes.append(helper.make_node("Relu", [f"c{i}"], [f"x{i + 1}"]))
+    tensors.append(numpy_helper.from_array(rng.normal(size=(channels, 10)).astype("f4"), "out"))
+    nodes += [
+        helper.make_node("GlobalAveragePool", [f"x{layers}"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "out"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    return _model(nodes, tensors)
+
+
+def perceptron(hidden: int) -> bytes:
+    """Two hidden layers, random weights: a model that is over at once."""
+    from onnx import helper, numpy_helper
+
+    rng = np.random.default_rng(0)
+    sizes = (64, hidden, hidden, 10)
+    tensors = [numpy_helper.from_array(np.array([-1, 64], dtype=np.int64), "line")]
+    nodes = [helper.make_node("Reshape", ["images", "line"], ["x0"])]
+    for i, (a, b) in enumerate(pairwise(sizes)):
+        weights = rng.normal(0, (2 / a) ** 0.5, (a, b)).astype(np.float32)
+        tensors.append(numpy_helper.from_array(weights, f"w{i}"))
+        nodes.append(helper.make_node("MatMul", [f"x{i}", f"w{i}"], [f"m{i}"]))
+        kind, options = ("Relu", {}) if i < 2 else ("Softmax", {"axis": 1})
+        result = f"x{i + 1}" if i < 2 else "probabilities"
+        nodes.append(helper.make_node(kind, [f"m{i}"], [result], **options))
+    return _model(nodes, tensors)
+
+
+def _model(nodes: list[Any], tensors: list[Any]) -> bytes:
+    from onnx import TensorProto, helper
+
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "bench",
+        [value("images", TensorProto.FLOAT, ["batch", 8, 8])],
+        [value("probabilities", TensorProto.FLOAT, ["batch", 10])],
+        tensors,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return bytes(model.SerializeToString())
+
+
+def _serve(content: bytes, pipe: Connection) -> None:
+    async def main() -> None:
+        miner = Miner.from_bytes(content)
+        settings = Settings(host="127.0.0.1", limits=LIMITS)
+        await miner.start(_Facts(), MINER, settings)
+        assert miner.axon is not None
+        pipe.send(miner.axon.port)
+        loop = asyncio.get_running_loop()
+        asked: asyncio.Queue[str] = asyncio.Queue()
+        loop.add_reader(pipe.fileno(), lambda: asked.put_nowait(pipe.recv()))
+        while await asked.get() != "stop":
+            pipe.send(time.process_time())
+        await miner.close()
+
+    import logging
+
+    import structlog
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    asyncio.run(main())
+
+
+def raw_ms(session: Any, rows: int, seconds: float) -> tuple[float, float]:
+    """(median milliseconds, mean CPU milliseconds) of one run over `rows` images."""
+    feed = {"images": np.random.default_rng(0).random((rows, 8, 8)).astype(np.float32)}
+    times, end, cpu = [], time.perf_counter() + seconds, time.process_time()
+    while time.perf_counter() < end or len(times) < 5:
+        start = time.perf_counter()
+        session.run(["probabilities"], feed)
+        times.append(time.perf_counter() - start)
+    cpu = (time.process_time() - cpu) / len(times)
+    return float(np.median(times)) * 1e3, cpu * 1e3
+
+
+async def path(
+    dendrite: Dendrite, there: Endpoint, rows: int, callers: int, seconds: float
+) -> tuple[float, float, int, int]:
+    """(rows per second, p50 milliseconds, errors, rows) of closed-loop callers."""
+    images = Tensor.of(np.random.default_rng(0).random((rows, 8, 8)).astype(np.float32))
+    question = vision.Vision(images=images)
+    times: list[float] = []
+    errors = 0
+    await dendrite.call(there, question, 30.0)
+    begin = time.perf_counter()
+    end = begin + seconds
+
+    async def caller() -> None:
+        nonlocal errors
+        while time.perf_counter() < end:
+            start = time.perf_counter()
+            (reply,) = await dendrite.query([(there, question)], 30.0)
+            errors += not reply.ok
+            times.append(time.perf_counter() - start)
+
+    await asyncio.gather(*[caller() for _ in range(callers)])
+    wall = time.perf_counter() - begin
+    total = len(times) * rows
+    return total / wall, float(np.median(times)) * 1e3, errors, total
+
+
+def _cpu_s(pipe: Connection) -> float:
+    pipe.send("cpu")
+    seconds: float = pipe.recv()
+    return seconds
+
+
+async def bench_model(name: str, content: bytes, rows: int, seconds: float) -> list[Row]:
+    """One model with 1, 16 and 64 callers."""
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    server = context.Process(target=_serve, args=(content, theirs), daemon=True)
+    server.start()
+    there = Endpoint(MINER.address, "127.0.0.1", ours.recv())
+    egress = Egress(localnet=True)
+    chain_time = _Facts().chain_time
+    dendrite = Dendrite(VALIDATOR, DOMAIN, chain_time=chain_time, egress=egress, limits=LIMITS)
+    session, _ = open_session(content)
+    found = []
+    for callers in (1, 16, 64):
+        raw = {batch: raw_ms(session, batch, seconds / 10) for batch in RAW_BATCHES}
+        before = _cpu_s(ours)
+        per_s, p50, errors, done = await path(dendrite, there, rows, callers, seconds)
+        server_us = (_cpu_s(ours) - before) * 1e6 / done
+        again = {batch: raw_ms(session, batch, seconds / 10) for batch in RAW_BATCHES}
+        best = max(b / min(raw[b][0], again[b][0]) * 1e3 for b in RAW_BATCHES)
+        raw_us = min(min(raw[b][1], again[b][1]) / b * 1e3 for b in RAW_BATCHES)
+        alone, _ = raw_ms(session, rows, seconds / 10)
+        found.append(
+            Row(
+                model=name,
+                rows=rows,
+                callers=callers,
+                raw_best_rows_per_s=round(best, 1),
+                raw_request_ms=round(alone, 3),
+                path_rows_per_s=round(per_s, 1),
+                share_of_raw=round(per_s / best, 3),
+                raw_cpu_us_per_row=round(raw_us, 2),
+                server_cpu_us_per_row=round(server_us, 2),
+                share_of_raw_cpu=round(raw_us / server_us, 3),
+                path_p50_ms=round(p50, 3),
+                overhead_ms=round(p50 - alone, 3),
+                errors=errors,
+            )
+        )
+    await dendrite.close()
+    ours.send("stop")
+    server.join(5)
+    server.kill()
+    return found
+
+
+def verdicts(found: list[Row]) -> dict[str, bool]:
+    """The targets of issue 5, by name."""
+    met = {}
+    for row in found:
+        what = f"{row.model}, {row.rows} rows a request, {row.callers} callers"
+        if row.callers == 1:
+            met[f"{what}: <= {ONE_CALLER_MS} ms over raw"] = row.overhead_ms <= ONE_CALLER_MS
+        else:
+            share = SHARE_SLOW if row.model.startswith("1 ms") else SHARE_FAST
+            met[f"{what}: >= {share:.0%} of raw"] = (
+                max(row.share_of_raw, row.share_of_raw_cpu) >= share
+            )
+    met["no errors"] = not any(row.errors for row in found)
+    return met
+
+
+def main() -> None:
+    """Command line; exit code 1 if a target is missed."""
+    parser = argparse.ArgumentParser(description="How much of the model's speed reaches callers")
+    parser.add_argument("--json", type=Path, help="write everything here")
+    parser.add_argument("--seconds", type=float, default=4.0, help="per measurement")
+    options = parser.parse_args()
+    load = os.getloadavg()[0]
+    slow, fast = convolution(160, 7), perceptron(600)
+    found = []
+    for name, content, rows in (
+        ("1 ms model", slow, 1),
+        ("0.04 ms model", fast, 1),
+        ("0.04 ms model", fast, vision.BATCH),
+    ):
+        found += asyncio.run(bench_model(name, content, rows, options.seconds))
+    met = verdicts(found)
+    console = Console()
+    table = Table(title=f"Raw ONNX Runtime against the whole path (machine load {load:.1f})")
+    for heading in (
+        "model",
+        "rows",
+        "callers",
+        "raw rows/s",
+        "path rows/s",
+        "share",
+        "over raw ms",
+    ):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for r in found:
+        table.add_row(
+            r.model, str(r.rows), str(r.callers), f"{r.raw_best_rows_per_s:,.0f}",
+            f"{r.path_rows_per_s:,.0f}", f"{r.share_of_raw:.0%}", f"{r.share_of_raw_cpu:.0%}",
+            f"{r.overhead_ms:.2f}",
+        )  # fmt: skip
+    console.print(table)
+    for name, ok in met.items():
+        console.print(f"{'met   ' if ok else 'MISSED'}  {name}")
+    if options.json:
+        content = {
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f} at start",
+            "rows": [asdict(row) for row in found],
+            "targets": met,
+        }
+        options.json.write_text(json.dumps(content, indent=2) + "\n")
+    raise SystemExit(0 if all(met.values()) else 1)
+
+
+if __name__ == "__main__":
+    main()
