@@ -79,14 +79,20 @@ class LogFollower:
         *,
         confirmations: int = 0,
         topics: Topics = (),
+        mark: tuple[int, str] | None = None,
     ) -> None:
+        """`mark`: number and hash of the block before `first_block`, when earlier logs are known
+        from a store: a reorganisation below it shows as `rolled_back_to == first_block`.
+        """
         self._connection = connection
         self._addresses = list(addresses)
         self._topics = topics
         self._confirmations = confirmations
         self._next = first_block
         self._first = first_block
-        self._marks: list[tuple[int, str]] = []  # (block, hash) up to which we have read
+        self._marks: list[tuple[int, str]] = (
+            [mark] if mark else []
+        )  # (block, hash) up to which we have read
 
     def poll(self) -> Delta:
         """Everything since the last poll.

@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps one subnet's `History` in step with the chain, through reorganisations too.
+"""Keeps subnets' `History` in step with the chain, through reorganisations and restarts.
 
-follower = SubnetHistory(network, netuid)
-follower.poll()                 # once per block or so
+follower = SubnetHistory(network, netuid)      # one subnet
+follower.poll()                                # once per block or so
 follower.history.result(epoch)
+
+follower = Histories(network, store=path)      # all subnets; goes on where it stopped
+follower.poll()
+follower.of(netuid).result(epoch)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from offchain.chain.contract import E_, Event
+from offchain.chain.contract import Event
 from offchain.chain.events import LogFollower, RawLog
 from offchain.chain.network import Network
 from offchain.chain.settlement import (
@@ -29,132 +35,198 @@ from offchain.chain.weights import WeightsRevealed
 from offchain.settlement.history import History, Proposal, netuid_of_id
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """One event of the subnet, in chain order."""
-
-    event: Event
-
-
-class SubnetHistory:
+class Histories:
     """Follows Weights and Settlement from the deployment's first block.
 
     Args:
+        netuids: only these subnets; None for all.
         confirmations: blocks on top of a log before it is believed.
+        store: file that keeps the logs, so that a restart reads only what is new.
     """
 
-    def __init__(self, network: Network, netuid: int, *, confirmations: int = 0) -> None:
+    def __init__(
+        self,
+        network: Network,
+        netuids: frozenset[int] | None = None,
+        *,
+        confirmations: int = 0,
+        store: Path | None = None,
+    ) -> None:
         self.network = network
-        self.netuid = netuid
-        self.history = History(netuid)
+        self._netuids = netuids
         self._confirmations = confirmations
+        self._store = store
+        self._histories: dict[int, History] = {}
+        self._topics = {
+            (network.weights if kind is WeightsRevealed else network.settlement).topic(kind): kind
+            for kind in _FEEDS
+        }
+        self._logs, self._resumed_after = self._load()
+        for log in self._logs:
+            self._take(log)
         self._follower = self._new_follower()
-        self._logs: list[RawLog] = []
 
-    def poll(self) -> list[Happened]:
+    def of(self, netuid: int) -> History:
+        """One subnet's history; empty if nothing ever happened in it."""
+        return self._histories.setdefault(netuid, History(netuid))
+
+    @property
+    def netuids(self) -> list[int]:
+        """Subnets in which something happened."""
+        return sorted(self._histories)
+
+    def poll(self) -> list[Event]:
         """Take in what is new; what a reorganisation took back is forgotten first.
 
-        Returns what happened since the last poll, not what a reorganisation repeated.
+        Returns what happened since the last poll.
         """
         delta = self._follower.poll()
+        if delta.rolled_back_to is not None and self._is_below_store(delta.rolled_back_to):
+            self._logs, self._resumed_after, self._histories = [], None, {}
+            self._follower = self._new_follower()
+            delta = self._follower.poll()
         if delta.rolled_back_to is not None:
-            cut = delta.rolled_back_to
-            self._logs = [log for log in self._logs if int(log["blockNumber"], 16) < cut]
-            self.history = History(self.netuid)
-            for log in self._logs:
-                self._take(log)
+            self._roll_back(delta.rolled_back_to)
         happened = []
         for log in delta.logs:
             event = self._take(log)
             if event is not None:
                 self._logs.append(log)
-                happened.append(Happened(event))
+                happened.append(event)
+        if happened or delta.rolled_back_to is not None:
+            self._save(delta.last_block)
         return happened
 
-    def _new_follower(self) -> LogFollower:
+    def _roll_back(self, to_block: int) -> None:
+        self._logs = [log for log in self._logs if int(log["blockNumber"], 16) < to_block]
+        self._histories = {}
+        for log in self._logs:
+            self._take(log)
+
+    def _take(self, log: RawLog) -> Event | None:
+        """Feed one log to its subnet's history; None if it is of no concern here."""
+        kind = self._topics.get(log["topics"][0]) if log["topics"] else None
+        if kind is None:
+            return None
         network = self.network
+        contract = network.weights if kind is WeightsRevealed else network.settlement
+        found = contract.events(kind, [log])
+        if not found or (self._netuids is not None and netuid_of(found[0]) not in self._netuids):
+            return None
+        _FEEDS[kind](self.of(netuid_of(found[0])), found[0])
+        return found[0]
+
+    def _new_follower(self) -> LogFollower:
+        network, resumed = self.network, self._resumed_after
         return LogFollower(
             network.connection,
             [network.weights.address, network.settlement.address],
-            network.deployment.first_block,
+            network.deployment.first_block if resumed is None else resumed[0] + 1,
             confirmations=self._confirmations,
+            mark=resumed,
         )
 
-    def _take(self, log: RawLog) -> Event | None:
-        """Feed one log to the history; None if it is of no concern here."""
-        for kind, feed in _FEEDS.items():
-            event = self._decode(kind, log)
-            if event is not None:
-                return event if feed(self, event) else None
-        return None
+    def _is_below_store(self, rolled_back_to: int) -> bool:
+        return self._resumed_after is not None and rolled_back_to <= self._resumed_after[0] + 1
 
-    def _decode(self, kind: type[E_], log: Mapping[str, Any]) -> E_ | None:
-        contract = self.network.weights if kind is WeightsRevealed else self.network.settlement
-        if log["topics"][0] != contract.topic(kind):
-            return None
-        found = contract.events(kind, [log])
-        return found[0] if found else None
+    def _load(self) -> tuple[list[RawLog], tuple[int, str] | None]:
+        """Stored logs, and the block they go up to; a store of another chain is not believed."""
+        if self._store is None or not self._store.exists():
+            return [], None
+        try:
+            stored = json.loads(self._store.read_text(encoding="utf-8"))
+            last, last_hash = int(stored["last_block"]), str(stored["last_hash"])
+            logs: list[RawLog] = [dict(log) for log in stored["logs"]]
+        except (ValueError, KeyError, TypeError):
+            return [], None  # damaged: the chain has everything
+        head = self.network.connection.head().number
+        if last > head or self.network.connection.block(last).hash != last_hash:
+            return [], None
+        return logs, (last, last_hash)
 
-    def _revealed(self, event: WeightsRevealed) -> bool:
-        if event.netuid == self.netuid:
-            self.history.weights_revealed(event.epoch, event.seat, event.row)
-        return event.netuid == self.netuid
-
-    def _closed(self, event: EpochClosed) -> bool:
-        if event.netuid == self.netuid:
-            self.history.epoch_closed(
-                event.header,
-                event.seats,
-                event.generations,
-                event.frozen_hash,
-                event.at.block_number,
-            )
-        return event.netuid == self.netuid
-
-    def _proposed(self, event: EpochProposed) -> bool:
-        if event.netuid == self.netuid:
-            proposal = Proposal(
-                event.proposal_id,
-                event.parent_id,
-                event.proposer,
-                event.bond_rao,
-                tuple(event.trace),
-                event.at.block_number,
-            )
-            self.history.epoch_proposed(event.epoch, proposal)
-        return event.netuid == self.netuid
-
-    def _finalized(self, event: EpochFinalized) -> bool:
-        if event.netuid == self.netuid:
-            self.history.epoch_finalized(event.epoch, event.proposal_id, event.cumulatives)
-        return event.netuid == self.netuid
-
-    def _voided(self, event: EpochVoided) -> bool:
-        if event.netuid == self.netuid:
-            self.history.epoch_voided(event.epoch)
-        return event.netuid == self.netuid
-
-    def _zeroed(self, event: BlockZeroed) -> bool:
-        if event.netuid == self.netuid:
-            self.history.block_zeroed(event.epoch, event.column_block)
-        return event.netuid == self.netuid
-
-    def _ended(self, event: ProposalStruck | ProposalDropped | ProposalCancelled) -> bool:
-        is_ours = netuid_of_id(event.proposal_id) == self.netuid
-        if is_ours:
-            struck = isinstance(event, ProposalStruck)
-            self.history.proposal_ended(event.proposal_id, struck=struck)
-        return is_ours
+    def _save(self, last_block: int) -> None:
+        if self._store is None:
+            return
+        block = self.network.connection.block(last_block)
+        content = {"last_block": last_block, "last_hash": block.hash, "logs": self._logs}
+        self._store.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._store.with_suffix(".tmp")
+        temporary.write_text(json.dumps(content, default=dict), encoding="utf-8")
+        os.replace(temporary, self._store)
 
 
-_FEEDS: dict[type[Event], Callable[[SubnetHistory, Any], bool]] = {
-    WeightsRevealed: SubnetHistory._revealed,
-    EpochClosed: SubnetHistory._closed,
-    EpochProposed: SubnetHistory._proposed,
-    EpochFinalized: SubnetHistory._finalized,
-    EpochVoided: SubnetHistory._voided,
-    BlockZeroed: SubnetHistory._zeroed,
-    ProposalStruck: SubnetHistory._ended,
-    ProposalDropped: SubnetHistory._ended,
-    ProposalCancelled: SubnetHistory._ended,
+class SubnetHistory(Histories):
+    """One subnet's."""
+
+    def __init__(
+        self, network: Network, netuid: int, *, confirmations: int = 0, store: Path | None = None
+    ) -> None:
+        super().__init__(network, frozenset({netuid}), confirmations=confirmations, store=store)
+        self._netuid = netuid
+
+    @property
+    def history(self) -> History:
+        """The subnet's history; another object after a reorganisation."""
+        return self.of(self._netuid)
+
+
+def netuid_of(event: Any) -> int:
+    """The subnet that an event of Weights or Settlement concerns."""
+    if hasattr(event, "netuid"):
+        return int(event.netuid)
+    return netuid_of_id(event.proposal_id)
+
+
+def _revealed(history: History, event: WeightsRevealed) -> None:
+    history.weights_revealed(event.epoch, event.seat, event.row)
+
+
+def _closed(history: History, event: EpochClosed) -> None:
+    history.epoch_closed(
+        event.header, event.seats, event.generations, event.frozen_hash, event.at.block_number
+    )
+
+
+def _proposed(history: History, event: EpochProposed) -> None:
+    proposal = Proposal(
+        proposal_id=event.proposal_id,
+        parent_id=event.parent_id,
+        proposer=event.proposer,
+        bond_rao=event.bond_rao,
+        trace=tuple(event.trace),
+        block_number=event.at.block_number,
+    )
+    history.epoch_proposed(event.epoch, proposal)
+
+
+def _finalized(history: History, event: EpochFinalized) -> None:
+    history.epoch_finalized(event.epoch, event.proposal_id, event.cumulatives)
+
+
+def _voided(history: History, event: EpochVoided) -> None:
+    history.epoch_voided(event.epoch)
+
+
+def _zeroed(history: History, event: BlockZeroed) -> None:
+    history.block_zeroed(event.epoch, event.column_block)
+
+
+def _struck(history: History, event: ProposalStruck) -> None:
+    history.proposal_ended(event.proposal_id, struck=True)
+
+
+def _ended(history: History, event: ProposalDropped | ProposalCancelled) -> None:
+    history.proposal_ended(event.proposal_id, struck=False)
+
+
+_FEEDS: dict[type[Event], Callable[[History, Any], None]] = {
+    WeightsRevealed: _revealed,
+    EpochClosed: _closed,
+    EpochProposed: _proposed,
+    EpochFinalized: _finalized,
+    EpochVoided: _voided,
+    BlockZeroed: _zeroed,
+    ProposalStruck: _struck,
+    ProposalDropped: _ended,
+    ProposalCancelled: _ended,
 }

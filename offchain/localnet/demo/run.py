@@ -164,9 +164,9 @@ class Play:
         self._screen.bar("running epoch", inside, tempo, f"ticks of epoch {epoch}")
 
     def _take_in(self) -> None:
-        for happened in self.follower.poll():
-            if isinstance(happened.event, EpochFinalized):
-                lines = epoch_lines(self.stage, self.follower.history, happened.event.epoch)
+        for event in self.follower.poll():
+            if isinstance(event, EpochFinalized):
+                lines = epoch_lines(self.stage, self.follower.history, event.epoch)
                 self.lines += lines
                 self._screen.epoch(lines)
 
