@@ -90,6 +90,14 @@ def test_call__program_fails__cause_and_log(checkout):
     assert "ENOTFOUND" in steps.LOG.read_text()
 
 
+def test_call__silent_program__shows_that_it_still_works(checkout, monkeypatch, capsys):
+    (checkout / ".cache").mkdir()
+    monkeypatch.setattr(steps, "_HEARTBEAT_SECONDS", 0.1)
+    program = "import time; print('downloading x', flush=True); time.sleep(1)"
+    steps.call([sys.executable, "-c", program])
+    assert "0 s  downloading x" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "output, fact",
     [

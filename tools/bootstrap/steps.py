@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ CACHE = ROOT / ".cache"
 LOG = CACHE / "setup.log"
 STAMPS = VENV / "evmtensor-setup.json"
 
-_HEARTBEAT_SECONDS = 10.0
+_HEARTBEAT_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -125,26 +126,36 @@ def call(command: Sequence[str | Path], environment: Mapping[str, str] | None = 
             )
         except FileNotFoundError as error:
             raise SetupError(f"{words[0]} is missing", "run `make clean` and try again") from error
-        with program:
-            _follow(program, log.write, lines)
+        with program, _heartbeat(lines):
+            assert program.stdout
+            for line in program.stdout:
+                log.write(line)
+                lines.append(line)
     output = "".join(lines)
     if program.returncode:
         raise explain(output)
     return output
 
 
-def _follow(
-    program: subprocess.Popen[str], write: Callable[[str], object], lines: list[str]
-) -> None:
-    """Copy the output to the log; now and then a line for whoever waits."""
-    assert program.stdout
-    shown = time.monotonic()
-    for line in program.stdout:
-        write(line)
-        lines.append(line)
-        if time.monotonic() - shown >= _HEARTBEAT_SECONDS and line.strip():
-            shown = time.monotonic()
-            print(f"      {' '.join(line.split())[:90]}", flush=True)
+@contextlib.contextmanager
+def _heartbeat(lines: list[str]) -> Iterator[None]:
+    """Now and then the newest line of a program, also while it says nothing."""
+    over = threading.Event()
+
+    def beat() -> None:
+        started = time.monotonic()
+        while not over.wait(_HEARTBEAT_SECONDS):
+            newest = next((words for line in lines[:-9:-1] if (words := line.split())), [])
+            seconds = time.monotonic() - started
+            print(f"      {seconds:3.0f} s  {' '.join(newest)[:80]}", flush=True)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def hash_of(*patterns: str) -> str:
