@@ -36,7 +36,8 @@ from offchain.chain.outbox import Entry, Outbox
 
 BUMP_NUMERATOR, BUMP_DENOMINATOR = 1125, 1000  # nodes refuse replacements below +10 %
 TRANSFER_GAS = 21_000
-_GAS_SLACK = 1.25  # state can change between the estimate and the block
+# state can change between the estimate and the block; a new tick alone can take two fresh slots
+_GAS_SLACK, _GAS_SPARE = 1.25, 60_000
 _KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
 _TOO_LOW = ("nonce too low", "nonce is too low", "the tx doesn't have the correct nonce")
 _UNDERPRICED = ("underpriced", "fee too low", "max fee per gas less than block base fee")
@@ -271,7 +272,7 @@ class Sender:
         view = call.view(self.address)
         self.connection.view(view)  # an estimate's error would hide the contract's reason
         estimate = self.connection.estimate_gas(view)
-        return min(math.ceil(estimate * _GAS_SLACK), MAX_GAS)
+        return min(math.ceil(estimate * _GAS_SLACK) + _GAS_SPARE, MAX_GAS)
 
     def _fees(self, urgent: bool) -> tuple[int, int]:
         cap = self.fees.urgent_cap_wei if urgent else self.fees.cap_wei

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ordinary life of a subnet on real chains, in domain words."""
+"""The ordinary life of a subnet on real chains, in domain words, from purchase to payday."""
 
 from __future__ import annotations
 
@@ -7,54 +7,80 @@ import secrets
 
 import pytest
 
+from offchain.chain.claims import last_final, open_claims
 from offchain.chain.coldkey import Coldkey
-from offchain.chain.hotkey import Hotkey, revealed_rows
-from offchain.chain.transactions import Patience, Sender
+from offchain.chain.hotkey import Hotkey, closed_epoch, proposals, revealed_rows
+from offchain.chain.metagraph import read_metagraph
+from offchain.chain.miner_port import MinerPort
+from offchain.chain.settlement import NO_PROPOSAL, EpochState
+from offchain.chain.subnet_history import SubnetHistory
+from offchain.chain.transactions import Sender
 from offchain.keys import Signer
 from offchain.protocol.commits import Commitment, commit_hash
 from offchain.protocol.identifiers import RAO_PER_TAO
 from offchain.protocol.rows import pack_row, row_hash
-from tests.chain.conftest import Localnet, give_ether
+from tests.chain.conftest import PATIENCE, Localnet, give_ether
 
 TAO = RAO_PER_TAO
 MAX_UIDS = 16
+MODEL = b"\x07" * 32
+
+
+def new_hotkey(localnet: Localnet) -> Sender:
+    signer = Signer.random()
+    give_ether(localnet.network.connection, signer.address, 10)
+    return Sender(localnet.network.connection, signer, patience=PATIENCE)
 
 
 @pytest.mark.chain
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["anvil", "ganache"])
-def test_life__subnet_with_one_validator__commits_and_reveals(
-    kind: str, request: pytest.FixtureRequest
-) -> None:
+def test_life__validator_and_miner__are_paid(kind: str, request: pytest.FixtureRequest) -> None:
     localnet: Localnet = request.getfixturevalue(kind)
-    network = localnet.network
+    network, clock = localnet.network, localnet.network.clock
     owner = Coldkey(network, localnet.funded(10_000))
-    hotkey = Signer.random()
-    give_ether(network.connection, hotkey.address, 10)
-    created = owner.create_subnet(hotkey.address, MAX_UIDS, 4, 1_000 * TAO)
+    someone = Coldkey(network, localnet.funded(100))
+    validating, mining = new_hotkey(localnet), new_hotkey(localnet)
+
+    created = owner.create_subnet(validating.address, MAX_UIDS, 4, 1_000 * TAO)
     netuid = created.netuid
     assert (created.owner, created.max_uids) == (owner.address, MAX_UIDS)
-
-    registered = owner.register(netuid, hotkey, 2 * TAO)
+    registered = owner.register(netuid, validating.signer, 2 * TAO)  # type: ignore[arg-type]
     assert (registered.uid, registered.coldkey) == (0, owner.address)
-    staked = owner.add_stake(hotkey.address, 100 * TAO)
-    assert network.staking.stake_of(hotkey.address) == staked.amount_rao == 100 * TAO
+    staked = owner.add_stake(validating.address, 100 * TAO)
+    assert network.staking.stake_of(validating.address) == staked.amount_rao == 100 * TAO
 
-    clock = network.clock
+    port = MinerPort(network, netuid, mining.signer, mining, "domain", someone)  # type: ignore[arg-type]
+    assert port.uid_of(mining.address) is None
+    assert port.register(3 * TAO) == 1 == port.uid_of(mining.address)
+    assert port.committed_model() == bytes(32)
+    port.commit_model(MODEL)
+    assert port.committed_model() == MODEL
+
     clock.wait_for(clock.tick() + 1)  # stake counts from the tick after it was added
     started = owner.start_subnet(netuid, clock.tick() + 8)
-    sender = Sender(network.connection, hotkey, patience=Patience(poll_seconds=0.05))
-    validator = Hotkey(network, sender, netuid)
+    validator = Hotkey(network, validating, netuid)
     seat = validator.best_poke()
-    assert seat == 0
+    assert seat is not None
     validator.poke(seat, validator.require_uid())
     assert validator.best_poke() is None
-
     clock.wait_for(started.start_tick)
+    port.serve_axon("127.0.0.2", 8_091)
+    before = network.connection.nonce(mining.address)
+    port.serve_axon("127.0.0.2", 8_091)
+    assert network.connection.nonce(mining.address) == before
+    port.refresh()
+    assert port.has_seat(validating.address)
+    assert port.stake_of(validating.address) == 100 * TAO
+    assert not port.has_seat(mining.address)
+
     window = network.subnets.epoch_at(netuid, clock.tick())
+    if clock.estimated_tick() > window.end_tick - 4:  # too late to commit in peace
+        clock.wait_for(window.end_tick)
+        window = network.subnets.epoch_at(netuid, clock.tick())
     held = validator.require_seat(window.epoch)
-    assert (held.seat, held.uid) == (0, 0)
-    row = pack_row([0, 7] + [0] * (MAX_UIDS - 2))
-    salt = secrets.token_bytes(32)
+    assert (held.seat, held.uid) == (seat, 0)
+    row, salt = pack_row([0, 7] + [0] * (MAX_UIDS - 2)), secrets.token_bytes(32)
     commitment = Commitment(
         chain_id=network.deployment.chain_id,
         weights=network.weights.address,
@@ -69,15 +95,84 @@ def test_life__subnet_with_one_validator__commits_and_reveals(
     assert network.weights.commit_of(netuid, window.epoch, held.seat) == committed
 
     clock.wait_for(window.end_tick)
-    signed = sender.presign(validator.reveal_call(window, held.seat, row, salt))
+    signed = validating.presign(validator.reveal_call(window, held.seat, row, salt))
     validator.reveal(window, signed)
     stored = network.weights.row_of(netuid, window.epoch, held.seat)
-    assert stored.is_revealed
-    assert stored.row_sum == 7
-    assert stored.stake_rao == 100 * TAO
+    assert (stored.is_revealed, stored.row_sum, stored.stake_rao) == (True, 7, 100 * TAO)
+    assert network.weights.rows_of(netuid, window.epoch, 4)[held.seat] == stored
     (event,) = revealed_rows(network, netuid, window.epoch)
     assert event.row == row
 
     clock.wait_for(window.end_tick + window.reveal_ticks)
     closed = validator.close(window.epoch)
-    assert (closed.netuid, closed.epoch) == (netuid, window.epoch)
+    assert closed_epoch(network, netuid, window.epoch) == closed
+    follower = SubnetHistory(network, netuid)
+    follower.poll()
+    Coldkey(network, localnet.development(0)).transfer(validating.address, 1_000 * TAO)
+    result = follower.history.result(window.epoch)
+    proposed = validator.propose(window.epoch, NO_PROPOSAL, result.words)
+    assert proposals(network, netuid, window.epoch) == [proposed]
+    record = network.settlement.epoch_of(netuid, window.epoch)
+    assert (record.state, record.is_live, record.parent) == (EpochState.CLOSED, True, None)
+    assert record.proposal_id(netuid, window.epoch) == proposed.proposal_id
+    made = network.settlement.proposal_of(proposed.proposal_id)
+    clock.wait_for(made.tick + window.window_ticks)
+    final = validator.finalize(closed, proposed, ())
+    assert last_final(network, netuid) == final
+    assert network.settlement.epoch_of(netuid, window.epoch).state is EpochState.FINAL
+    spent = final.payouts_rao + final.owner_rao + final.proposer_rao + final.recycled_rao
+    assert spent + final.pot_rao == record.total_rao
+
+    graph = read_metagraph(network, netuid)
+    miner = graph.by_hotkey(mining.address)
+    scorer = graph.by_hotkey(validating.address)
+    assert miner is not None
+    assert scorer is not None
+    assert (graph.n, graph.final_epoch) == (2, window.epoch)
+    assert (miner.incentive, miner.dividends, miner.model_hash) == (1.0, 0.0, MODEL)
+    assert (scorer.incentive, scorer.dividends, scorer.coldkey) == (0.0, 1.0, owner.address)
+    assert miner.axon is not None
+    assert (miner.axon.ip, miner.axon.port) == ("127.0.0.2", 8_091)
+    assert miner.server_rao + scorer.validator_rao == final.payouts_rao
+
+    claims = open_claims(network, netuid)
+    assert [claim.registration_id for claim in claims] == [
+        scorer.registration_id,
+        miner.registration_id,
+    ]
+    had = someone.balance_rao()
+    paid = validator.claim(claims)
+    assert sum(p.server_rao + p.validator_rao for p in paid) == final.payouts_rao
+    assert someone.balance_rao() - had == miner.server_rao > 0
+    assert network.staking.stake_of(validating.address) == 100 * TAO + scorer.validator_rao
+    assert open_claims(network, netuid) == []
+    assert validator.withdraw() is not None
+    assert validator.withdraw() is None
+
+
+@pytest.mark.chain
+def test_stake__added_moved_unbonded_cancelled_removed__comes_back(anvil: Localnet) -> None:
+    network = anvil.network
+    owner = Coldkey(network, anvil.funded(5_000))
+    created = owner.create_subnet(Signer.random().address, MAX_UIDS, 4, 2_000 * TAO)
+    one, other = Signer.random(), Signer.random()
+    for hotkey in (one, other):
+        owner.register(created.netuid, hotkey, 5 * TAO)
+    delegator = Coldkey(network, anvil.funded(50))
+    delegator.add_stake(one.address, 40 * TAO)
+    assert delegator.balance_rao() == 10 * TAO
+    shares = network.staking.shares_of(one.address, delegator.address)
+    delegator.move_stake(one.address, other.address, shares)
+    assert network.staking.stake_of(one.address) == 0
+    value = network.staking.value_of(other.address, delegator.address)
+    assert 40 * TAO - 1 <= value <= 40 * TAO
+
+    begun = delegator.unbond(other.address, 15 * TAO)
+    assert 15 * TAO <= begun.amount_rao <= 15 * TAO + 1
+    assert network.staking.unbonding_of(begun.unbonding_id).coldkey == delegator.address
+    delegator.cancel_unbonding(begun.unbonding_id)
+    assert network.staking.value_of(other.address, delegator.address) >= value - 2
+    rest = delegator.unbond(other.address)
+    network.clock.wait_for(rest.ripe_tick)
+    delegator.remove_stake(rest.unbonding_id)
+    assert 0 <= 50 * TAO - delegator.balance_rao() <= 3  # rounding stays in the pool
