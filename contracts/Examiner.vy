@@ -109,8 +109,8 @@ def freeze(
     closing.generations = staticcall NEURONS.generations_at(netuid, epoch)
     closing.frozen_hash = frozen._hash(
         frozen._header_hash(closing.header),
-        frozen._words_hash(closing.seats),
-        frozen._words_hash(closing.generations),
+        frozen._short_hash(closing.seats),
+        frozen._short_hash(closing.generations),
     )
     return closing
 
@@ -122,19 +122,78 @@ def challenge_block(
     column_block: uint256,
     frozen_words: ISettlement.Frozen,
     trace: DynArray[uint256, traces.MAX_TRACE_WORDS],
-    opening: ISettlement.Opening,
+    opening: ISettlement.BlockOpening,
 ) -> IExaminer.BlockFindings:
     """
     @notice Recompute one block.
+    @dev Loops over at most 64 seats. The same steps as prove, for one block; SAFETY: the counters of words stay below the
+         bounds of the lists, which are checked.
     @param proposal_id Not read here.
     @param column_block Number of the block.
     @param frozen_words What close froze.
     @param trace What was proposed.
     @param opening Inputs of the block.
-    @return Whether it is wrong, and what was given.
+    @return Which blocks are wrong, as a bitmap, and what was given.
     """
-    assert column_block < traces.MAX_BLOCKS, "examiner: no such block"
-    return self._examine(1 << column_block, frozen_words, trace, opening)
+    findings: IExaminer.BlockFindings = self._given(
+        frozen_words.header, frozen_words.seats, frozen_words.generations_hash, trace
+    )
+    findings.parent_hash = traces._join(
+        frozen._short_hash(opening.parent_bonds), opening.parent_words_hash
+    )
+    findings.zeroed = opening.zeroed
+    max_uids: uint256 = (frozen_words.header[0] >> 96) & frozen.U16
+    assert column_block < max_uids // 16, "examiner: no such block"
+    inputs: IYumaKernel.Block = openings._inputs(
+        frozen_words.header, frozen_words.seats, trace[0]
+    )
+
+    width: uint256 = openings._chunk_words(max_uids)
+    chunks: uint256 = openings._chunks(max_uids)
+    at: uint256 = 0
+    sibling_at: uint256 = 0
+    for i: uint256 in range(inputs.seat_count, bound=c.MAX_SEATS):
+        if inputs.seats[i] & frozen.REVEALED == 0:
+            continue
+        hashes: uint256[openings.MAX_CHUNKS] = empty(uint256[openings.MAX_CHUNKS])
+        for k: uint256 in range(chunks, bound=openings.MAX_CHUNKS):
+            if k != column_block // openings.CHUNK_BLOCKS:
+                hashes[k] = opening.siblings[sibling_at]
+                sibling_at = unsafe_add(sibling_at, 1)
+                continue
+            chunk: bytes32 = empty(bytes32)
+            if width == 4:
+                chunk = keccak256(
+                    abi_encode(
+                        opening.rows[at],
+                        opening.rows[at + 1],
+                        opening.rows[at + 2],
+                        opening.rows[at + 3],
+                    )
+                )
+            elif width == 2:
+                chunk = keccak256(abi_encode(opening.rows[at], opening.rows[at + 1]))
+            else:
+                chunk = keccak256(abi_encode(opening.rows[at]))
+            hashes[k] = convert(chunk, uint256)
+            inputs.rows[i] = opening.rows[at + column_block % openings.CHUNK_BLOCKS]
+            at = unsafe_add(at, width)
+        openings._check_row(hashes, chunks, frozen_words.seats[2 * i + 1])
+
+    if (opening.zeroed >> column_block) & 1 == 0:
+        for i: uint256 in range(inputs.seat_count, bound=c.MAX_SEATS):
+            inputs.bonds[i] = opening.bonds[i]
+        openings._check_bonds(inputs.bonds, inputs.seat_count, opening.parent_bonds[column_block])
+    inputs.replaced = frozen._replaced_in(
+        column_block, frozen_words.header[4 + column_block // 16]
+    )
+    inputs.hints = [opening.hints[0], opening.hints[1], opening.hints[2], opening.hints[3]]
+    posted: uint256[traces.BLOCK_WORDS] = empty(uint256[traces.BLOCK_WORDS])
+    for g: uint256 in range(traces.BLOCK_WORDS):
+        posted[g] = trace[1 + traces.BLOCK_WORDS * column_block + g]
+    if not openings._is_right(KERNEL, inputs, posted):
+        findings.wrong = 1 << column_block
+    return findings
 
 
 @external
@@ -148,14 +207,92 @@ def prove(
 ) -> IExaminer.BlockFindings:
     """
     @notice Recompute blocks.
+    @dev Loops over at most 64 blocks of 64 seats. SAFETY: the counters of words stay below the bounds of the lists, which
+         are checked.
     @param proposal_id Not read here.
     @param blocks Bitmap, bit b for block b.
     @param frozen_words What close froze.
     @param trace What was proposed.
     @param opening Inputs of the blocks.
-    @return Which of them are wrong, and what was given.
+    @return Which blocks are wrong, as a bitmap, and what was given.
     """
-    return self._examine(blocks, frozen_words, trace, opening)
+    findings: IExaminer.BlockFindings = self._given(
+        frozen_words.header, frozen_words.seats, frozen_words.generations_hash, trace
+    )
+    findings.parent_hash = traces._join(
+        frozen._short_hash(opening.parent_bonds), opening.parent_words_hash
+    )
+    findings.zeroed = opening.zeroed
+    max_uids: uint256 = (frozen_words.header[0] >> 96) & frozen.U16
+    assert blocks != 0 and blocks >> (max_uids // 16) == 0, "examiner: no such block"
+    inputs: IYumaKernel.Block = openings._inputs(
+        frozen_words.header, frozen_words.seats, trace[0]
+    )
+
+    width: uint256 = openings._chunk_words(max_uids)
+    chunks: uint256 = openings._chunks(max_uids)
+    at: uint256 = 0
+    sibling_at: uint256 = 0
+    for i: uint256 in range(inputs.seat_count, bound=c.MAX_SEATS):
+        if inputs.seats[i] & frozen.REVEALED == 0:
+            continue
+        hashes: uint256[openings.MAX_CHUNKS] = empty(uint256[openings.MAX_CHUNKS])
+        for k: uint256 in range(chunks, bound=openings.MAX_CHUNKS):
+            if (blocks >> (openings.CHUNK_BLOCKS * k)) & 15 == 0:
+                hashes[k] = opening.siblings[sibling_at]
+                sibling_at = unsafe_add(sibling_at, 1)
+                continue
+            chunk: bytes32 = empty(bytes32)
+            if width == 4:
+                chunk = keccak256(
+                    abi_encode(
+                        opening.rows[at],
+                        opening.rows[at + 1],
+                        opening.rows[at + 2],
+                        opening.rows[at + 3],
+                    )
+                )
+            elif width == 2:
+                chunk = keccak256(abi_encode(opening.rows[at], opening.rows[at + 1]))
+            else:
+                chunk = keccak256(abi_encode(opening.rows[at]))
+            hashes[k] = convert(chunk, uint256)
+            at = unsafe_add(at, width)
+        openings._check_row(hashes, chunks, frozen_words.seats[2 * i + 1])
+
+    stride: uint256 = width * openings._chunks_in(blocks)
+    first: uint256 = 0  # where the block's chunk begins in the first row
+    hint_at: uint256 = 0
+    bonds_at: uint256 = 0
+    for b: uint256 in range(max_uids // 16, bound=traces.MAX_BLOCKS):
+        in_chunk: uint256 = b % openings.CHUNK_BLOCKS
+        if in_chunk == 0 and b != 0 and (blocks >> (b - openings.CHUNK_BLOCKS)) & 15 != 0:
+            first += width
+        if (blocks >> b) & 1 == 0:
+            continue
+
+        at = first + in_chunk
+        for i: uint256 in range(inputs.seat_count, bound=c.MAX_SEATS):
+            if inputs.seats[i] & frozen.REVEALED != 0:
+                inputs.rows[i] = opening.rows[at]
+                at = unsafe_add(at, stride)
+        if (opening.zeroed >> b) & 1 == 0:
+            for i: uint256 in range(inputs.seat_count, bound=c.MAX_SEATS):
+                inputs.bonds[i] = opening.bonds[unsafe_add(bonds_at, i)]
+            bonds_at += inputs.seat_count
+            openings._check_bonds(inputs.bonds, inputs.seat_count, opening.parent_bonds[b])
+        else:
+            inputs.bonds = empty(uint256[c.MAX_SEATS])
+        inputs.replaced = frozen._replaced_in(b, frozen_words.header[4 + b // 16])
+        posted: uint256[traces.BLOCK_WORDS] = empty(uint256[traces.BLOCK_WORDS])
+        for g: uint256 in range(4):
+            inputs.hints[g] = opening.hints[hint_at + g]
+        for g: uint256 in range(traces.BLOCK_WORDS):
+            posted[g] = trace[1 + traces.BLOCK_WORDS * b + g]
+        hint_at += 4
+        if not openings._is_right(KERNEL, inputs, posted):
+            findings.wrong |= 1 << b
+    return findings
 
 
 @external
@@ -176,7 +313,10 @@ def challenge_sum(
     @param partials Partial dividend totals of every block; not read when the total rank is wrong.
     @return Whether the sums are right, and what was given.
     """
-    return self._add(blocks, seats, trace, partials)
+    return IExaminer.SumFindings(
+        trace_hash=traces._hash(trace, blocks),
+        is_right=traces._are_sums(trace, blocks, seats, partials),
+    )
 
 
 @external
@@ -194,10 +334,13 @@ def prove_sum(
     @param blocks Blocks of the epoch.
     @param seats Seats of the epoch.
     @param trace What was proposed.
-    @param partials Partial dividend totals of every block.
+    @param partials Partial dividend totals of every block; not read when the total rank is wrong.
     @return Whether the sums are right, and what was given.
     """
-    return self._add(blocks, seats, trace, partials)
+    return IExaminer.SumFindings(
+        trace_hash=traces._hash(trace, blocks),
+        is_right=traces._are_sums(trace, blocks, seats, partials),
+    )
 
 
 @external
@@ -224,65 +367,39 @@ def finalize(
     replaced: uint256[4] = [
         header[4] | carried[0], header[5] | carried[1], header[6] | carried[2], header[7] | carried[3]
     ]
-    pay: IExaminer.Pay = payouts._settle(
-        header, seats, generations, trace, cumulatives, replaced
-    )
-    pay.root = payouts._root(
-        REWARDS, header[0] >> 240, max_uids, generations, pay.cumulatives
+    gains: DynArray[uint256, payouts.MAX_PAIR_WORDS] = []
+    most: uint256 = 0
+    gains, most = payouts._gains(max_uids, (header[2] >> 128) & frozen.U64, seats, trace)
+    pay: IExaminer.Pay = payouts._pay(
+        REWARDS, header, generations, gains, most, cumulatives, replaced
     )
     pay.frozen_hash = frozen._hash(
-        frozen._header_hash(header), frozen._words_hash(seats), frozen._words_hash(generations)
+        frozen._header_hash(header), frozen._short_hash(seats), frozen._short_hash(generations)
     )
     pay.trace_hash = traces._hash(trace, max_uids // 16)
+    pay.cumulatives_hash = frozen._words_hash(pay.cumulatives)
     if len(cumulatives) != 0:
         pay.base_hash = frozen._words_hash(cumulatives)
     return pay
 
 
 @internal
-@view
-def _examine(
-    selected: uint256,
-    frozen_words: ISettlement.Frozen,
+@pure
+def _given(
+    header: uint256[frozen.HEADER_WORDS],
+    seats: DynArray[uint256, frozen.MAX_SEAT_WORDS],
+    generations_hash: bytes32,
     trace: DynArray[uint256, traces.MAX_TRACE_WORDS],
-    opening: ISettlement.Opening,
 ) -> IExaminer.BlockFindings:
     """
-    @notice Which of the selected blocks are wrong.
+    @notice Hashes of what was given.
     """
-    max_uids: uint256 = (frozen_words.header[0] >> 96) & frozen.U16
-    return IExaminer.BlockFindings(
-        frozen_hash=frozen._hash(
-            frozen._header_hash(frozen_words.header),
-            frozen._words_hash(frozen_words.seats),
-            frozen_words.generations_hash,
-        ),
-        trace_hash=traces._hash(trace, max_uids // 16),
-        parent_hash=traces._join(
-            frozen._words_hash(opening.parent_bonds), opening.parent_words_hash
-        ),
-        zeroed=opening.zeroed,
-        wrong=openings._wrong_blocks(
-            KERNEL, selected, frozen_words.header, frozen_words.seats, trace, opening
-        ),
+    findings: IExaminer.BlockFindings = empty(IExaminer.BlockFindings)
+    findings.frozen_hash = frozen._hash(
+        frozen._header_hash(header), frozen._short_hash(seats), generations_hash
     )
-
-
-@internal
-@pure
-def _add(
-    blocks: uint256,
-    seats: uint256,
-    trace: DynArray[uint256, traces.MAX_TRACE_WORDS],
-    partials: DynArray[uint256, traces.MAX_PARTIAL_WORDS],
-) -> IExaminer.SumFindings:
-    """
-    @notice Whether the sums are right.
-    """
-    return IExaminer.SumFindings(
-        trace_hash=traces._hash(trace, blocks),
-        is_right=traces._are_sums(trace, blocks, seats, partials),
-    )
+    findings.trace_hash = traces._hash(trace, ((header[0] >> 96) & frozen.U16) // 16)
+    return findings
 
 
 @internal

@@ -49,8 +49,8 @@ exports: (
 
 # an epoch is paid at most this many tempos' accrual
 DRAIN_TEMPOS: constant(uint256) = 2
-# Examiner's answer to finalize: an offset, nine words, two lists of at most 512 and 64 words with their lengths
-MAX_PAY_BYTES: constant(uint256) = 32 * (10 + 513 + 65)
+# Examiner's answer to finalize: an offset, ten words, two lists of at most 512 and 64 words with their lengths
+MAX_PAY_BYTES: constant(uint256) = 32 * (11 + 513 + 65)
 
 TAO: immutable(IERC20)
 EMISSION: immutable(IEmission)
@@ -215,7 +215,7 @@ def challenge_block(
     column_block: uint256,
     frozen_words: ISettlement.Frozen,
     trace: DynArray[uint256, traces.MAX_TRACE_WORDS],
-    opening: ISettlement.Opening,
+    opening: ISettlement.BlockOpening,
 ):
     """
     @notice Strike a proposal whose words for a block are not what its inputs give. Half of the bond goes to the caller.
@@ -350,7 +350,7 @@ def finalize(
 
     record.state = slots.FINAL
     slots._store(key, record)
-    slots._bases[key] = frozen._words_hash(pay.cumulatives)
+    slots._bases[key] = pay.cumulatives_hash
     bonds_ledger._credit(slots._proposal(proposal_id).proposer, proposer_rao)
     if owner_rao != 0:
         bonds_ledger._credit(owner, owner_rao)

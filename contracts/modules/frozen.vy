@@ -114,6 +114,15 @@ def _words_hash(words: DynArray[uint256, MAX_WORDS]) -> bytes32:
 
 @internal
 @pure
+def _short_hash(words: DynArray[uint256, MAX_SEAT_WORDS]) -> bytes32:
+    """
+    @notice The same for short lists: memory that is not set aside costs nothing.
+    """
+    return keccak256(slice(abi_encode(words), 64, 32 * len(words)))
+
+
+@internal
+@pure
 def _active_stakes(
     rows: DynArray[uint256, MAX_SEAT_WORDS], holders: DynArray[uint256, c.MAX_SEATS]
 ) -> DynArray[uint256, c.MAX_SEATS]:

@@ -35,4 +35,4 @@ def _node(left: bytes32, right: bytes32) -> bytes32:
     """
     @notice Inner node over two children.
     """
-    return keccak256(concat(left, right))
+    return keccak256(abi_encode(left, right))

@@ -18,62 +18,115 @@ from contracts.modules import trace
 
 # pairs server_rao 64 | validator_rao 64, two uids to a word, uid 0 on top
 MAX_PAIR_WORDS: constant(uint256) = c.MAX_UIDS // 2
-MAX_SCORE_WORDS: constant(uint256) = c.MAX_UIDS // 16
 U128: constant(uint256) = 2**128 - 1
 
 
 @internal
-@pure
-def _settle(
+@view
+def _pay(
+    rewards: address,
     header: uint256[frozen.HEADER_WORDS],
-    seats: DynArray[uint256, frozen.MAX_SEAT_WORDS],
     generations: DynArray[uint256, frozen.MAX_GENERATION_WORDS],
-    words: DynArray[uint256, trace.MAX_TRACE_WORDS],
+    gains: DynArray[uint256, MAX_PAIR_WORDS],
+    most: uint256,
     base: DynArray[uint256, MAX_PAIR_WORDS],
     replaced: uint256[4],
 ) -> IExaminer.Pay:
     """
-    @notice Pay of an epoch, the cumulative vector after it, scores; hashes and root are left to the caller.
-    @dev Loops over at most 1,024 uids. Never reverts: lists have the lengths that were pinned when they were hashed.
-    @param header The frozen words, as are seats and generations.
-    @param words The trace.
+    @notice Pay of an epoch, the cumulative vector after it, its root, pruning scores: earnings scaled so that the largest is
+            65,535 (vectors, legacy.pruning_score_u16). Hashes are left to the caller.
+    @dev Loops over at most 512 pairs of uids. Never reverts: lists have the lengths that were pinned when they were hashed.
+    @param rewards Contract that pays, part of every leaf.
+    @param header The frozen words, as are generations.
+    @param gains From _gains, as is most.
     @param base Cumulative vector that this epoch adds to; empty before the first.
     @param replaced Bitmap of the uids whose cumulatives begin anew.
     """
     max_uids: uint256 = (header[0] >> 96) & frozen.U16
     owner_uid: uint256 = (header[0] >> 64) & frozen.U16
-    gains: DynArray[uint256, MAX_PAIR_WORDS] = self._gains(
-        max_uids, (header[2] >> 128) & frozen.U64, seats, words
-    )
-
+    first_id: uint256 = (header[0] >> 240) << 64  # registration id of uid 0, less its generation
+    prefix: bytes32 = domains._leaf_prefix(rewards, header[0] >> 240)
     pay: IExaminer.Pay = empty(IExaminer.Pay)
     pay.is_paid = len(gains) != 0
-    most: uint256 = 0
-    pairs: uint256 = 0
-    for uid: uint256 in range(max_uids, bound=c.MAX_UIDS):
-        lane: uint256 = 128 - 128 * (uid % 2)
-        gain: uint256 = 0
-        if pay.is_paid:
-            gain = (gains[uid // 2] >> lane) & U128
-            # SAFETY: two lanes of rao below 2**64.
-            most = max(most, unsafe_add(gain >> 64, gain & frozen.U64))
-        generation: uint256 = (generations[uid // 8] >> (224 - 32 * (uid % 8))) & frozen.U32
-        # SAFETY: all pay together is at most rao_emission < 2**56, because the shares sum to at most 2**32.
-        if uid == owner_uid or generation == 0:
-            pay.recycled_rao = unsafe_add(pay.recycled_rao, gain >> 64)
-            gain = gain & frozen.U64
-        pay.paid_rao = unsafe_add(
-            pay.paid_rao, unsafe_add(gain >> 64, gain & frozen.U64)
-        )
-        pair: uint256 = gain
-        if len(base) != 0 and (replaced[uid // 256] >> (255 - uid % 256)) & 1 == 0:
-            # SAFETY: u64 lanes; at 1e9 rao a tick a lane lasts 1.8e10 ticks, 580 years of one-second ticks.
-            pair = unsafe_add(pair, (base[uid // 2] >> lane) & U128)
-        pairs = pairs << 128 | pair
-        if uid % 2 == 1:
-            pay.cumulatives.append(pairs)
 
-    pay.scores = self._scores(max_uids, gains, most)
+    paid: uint256 = 0  # four lanes of 64 bits
+    scores: uint256 = 0
+    nodes: bytes32[frozen.MAX_GENERATION_WORDS] = empty(bytes32[frozen.MAX_GENERATION_WORDS])
+    for q: uint256 in range(max_uids // 8, bound=frozen.MAX_GENERATION_WORDS):
+        generation_word: uint256 = generations[q]
+        renewed: uint256 = replaced[q // 32] >> (248 - 8 * (q % 32))  # of 8 uids, the last one lowest
+        quarter: bytes32[4] = empty(bytes32[4])
+        for k: uint256 in range(4):
+            w: uint256 = unsafe_add(unsafe_mul(q, 4), k)  # SAFETY: below 512, and uids below 1,024
+            uid: uint256 = unsafe_mul(w, 2)
+            upper_generation: uint256 = generation_word >> 224
+            lower_generation: uint256 = (generation_word >> 192) & frozen.U32
+            generation_word <<= 64
+            gain: uint256 = 0
+            if pay.is_paid:
+                gain = gains[w]
+                # SAFETY: two lanes of rao below 2**56; at most `most`, so both quotients fit u16.
+                upper_rao: uint256 = unsafe_add(gain >> 192, (gain >> 128) & frozen.U64)
+                lower_rao: uint256 = unsafe_add((gain >> 64) & frozen.U64, gain & frozen.U64)
+                scores = (
+                    scores << 32
+                    | unsafe_div(unsafe_mul(upper_rao, c.U16_MAX), most) << 16
+                    | unsafe_div(unsafe_mul(lower_rao, c.U16_MAX), most)
+                )
+            # nobody earns by incentive on an empty uid, nor on the owner's
+            if upper_generation == 0 or uid == owner_uid:
+                pay.recycled_rao += gain >> 192
+                gain &= max_value(uint256) >> 64
+            if lower_generation == 0 or uid + 1 == owner_uid:
+                pay.recycled_rao += (gain >> 64) & frozen.U64
+                gain &= ~(frozen.U64 << 64)
+            # SAFETY: all pay together is at most rao_emission < 2**56, because all shares sum to at most 2**32.
+            paid = unsafe_add(paid, gain)
+
+            if len(base) != 0:
+                old: uint256 = base[w]
+                if renewed & 255 != 0:
+                    if (renewed >> (7 - 2 * k)) & 1 != 0:
+                        old &= U128
+                    if (renewed >> (6 - 2 * k)) & 1 != 0:
+                        old &= ~U128
+                # SAFETY: u64 lanes; at 1e9 rao a tick a lane lasts 1.8e10 ticks, 580 years of one-second ticks.
+                gain = unsafe_add(gain, old)
+            pay.cumulatives.append(gain)
+            quarter[k] = merkle._node(
+                domains._leaf(
+                    prefix,
+                    first_id | uid << 48 | upper_generation,
+                    gain >> 192,
+                    (gain >> 128) & frozen.U64,
+                ),
+                domains._leaf(
+                    prefix,
+                    first_id | uid << 48 | 1 << 48 | lower_generation,
+                    (gain >> 64) & frozen.U64,
+                    gain & frozen.U64,
+                ),
+            )
+        nodes[q] = merkle._node(
+            merkle._node(quarter[0], quarter[1]), merkle._node(quarter[2], quarter[3])
+        )
+        if q % 2 == 1:
+            pay.scores.append(scores)
+            scores = 0
+
+    # SAFETY: lanes below 2**56, see above.
+    pay.paid_rao = unsafe_add(
+        unsafe_add(paid >> 192, (paid >> 128) & frozen.U64),
+        unsafe_add((paid >> 64) & frozen.U64, paid & frozen.U64),
+    )
+    width: uint256 = max_uids // 8
+    for _: uint256 in range(merkle.MAX_DEPTH):
+        width //= 2
+        for i: uint256 in range(width, bound=frozen.MAX_GENERATION_WORDS):
+            nodes[i] = merkle._node(nodes[2 * i], nodes[2 * i + 1])
+        if width == 1:
+            break
+    pay.root = nodes[0]
     return pay
 
 
@@ -84,9 +137,10 @@ def _gains(
     rao_emission: uint256,
     seats: DynArray[uint256, frozen.MAX_SEAT_WORDS],
     words: DynArray[uint256, trace.MAX_TRACE_WORDS],
-) -> DynArray[uint256, MAX_PAIR_WORDS]:
+) -> (DynArray[uint256, MAX_PAIR_WORDS], uint256):
     """
-    @notice Server and validator emission of every uid, as the engine splits rao_emission; no words if nobody is paid.
+    @notice Server and validator emission of every uid, as the engine splits rao_emission, and what the best uid earns; no
+            words if nobody is paid.
     @dev SAFETY: a rank is below 2**64 whatever was posted, a quotient of it below 2**96, the sum of 1,024 below 2**107; a
          dividend is at most (2**64 * 2**32) >> 32. Divisors are checked not to be 0.
     """
@@ -104,92 +158,62 @@ def _gains(
         dividends[i] = unsafe_mul(total, active_stake) >> 32
         total_dividends = unsafe_add(total_dividends, dividends[i])
     if total_rank == 0 or total_dividends == 0:
-        return gains
+        return gains, 0
 
     # SAFETY: the largest of 64 dividends is at least 2**32 // 64, so all_shares is not 0.
     all_shares: uint256 = 0
     for b: uint256 in range(blocks, bound=trace.MAX_BLOCKS):
         for g: uint256 in range(4):
             ranks: uint256 = words[1 + trace.BLOCK_WORDS * b + g]
-            for lane: uint256 in range(4):
-                rank: uint256 = (ranks >> (192 - 64 * lane)) & frozen.U64
-                all_shares = unsafe_add(all_shares, unsafe_div(rank << 32, total_rank))
+            all_shares = unsafe_add(
+                all_shares,
+                unsafe_add(
+                    unsafe_add(
+                        unsafe_div((ranks >> 192) << 32, total_rank),
+                        unsafe_div(((ranks >> 128) & frozen.U64) << 32, total_rank),
+                    ),
+                    unsafe_add(
+                        unsafe_div(((ranks >> 64) & frozen.U64) << 32, total_rank),
+                        unsafe_div((ranks & frozen.U64) << 32, total_rank),
+                    ),
+                ),
+            )
     for i: uint256 in range(seat_count, bound=c.MAX_SEATS):
         dividends[i] = unsafe_div(dividends[i] << 32, total_dividends)
         all_shares = unsafe_add(all_shares, dividends[i])
 
+    most: uint256 = 0
     for b: uint256 in range(blocks, bound=trace.MAX_BLOCKS):
-        for pair: uint256 in range(8):
-            # columns 2 * pair and 2 * pair + 1 of the block: neighbouring groups, the same lane
-            at: uint256 = 1 + trace.BLOCK_WORDS * b + 2 * (pair % 2)
-            down: uint256 = 192 - 64 * (pair // 2)
-            upper: uint256 = (words[at] >> down) & frozen.U64
-            lower: uint256 = (words[at + 1] >> down) & frozen.U64
+        at: uint256 = 1 + trace.BLOCK_WORDS * b
+        # word g, lane l is column 4 * l + g: lane by lane, the four words hold four neighbouring uids
+        word_0: uint256 = words[at]
+        word_1: uint256 = words[at + 1]
+        word_2: uint256 = words[at + 2]
+        word_3: uint256 = words[at + 3]
+        for _: uint256 in range(4):
             # rounds down three times, as the engine does; what is left stays in the pot
-            upper = unsafe_div(unsafe_div(upper << 32, total_rank) << 32, all_shares)
-            lower = unsafe_div(unsafe_div(lower << 32, total_rank) << 32, all_shares)
-            upper = unsafe_mul(upper, rao_emission) >> 32
-            lower = unsafe_mul(lower, rao_emission) >> 32
-            gains.append(upper << 192 | lower << 64)
+            rao_0: uint256 = unsafe_div((word_0 >> 192) << 32, total_rank)
+            rao_1: uint256 = unsafe_div((word_1 >> 192) << 32, total_rank)
+            rao_2: uint256 = unsafe_div((word_2 >> 192) << 32, total_rank)
+            rao_3: uint256 = unsafe_div((word_3 >> 192) << 32, total_rank)
+            rao_0 = unsafe_mul(unsafe_div(rao_0 << 32, all_shares), rao_emission) >> 32
+            rao_1 = unsafe_mul(unsafe_div(rao_1 << 32, all_shares), rao_emission) >> 32
+            rao_2 = unsafe_mul(unsafe_div(rao_2 << 32, all_shares), rao_emission) >> 32
+            rao_3 = unsafe_mul(unsafe_div(rao_3 << 32, all_shares), rao_emission) >> 32
+            most = max(most, max(max(rao_0, rao_1), max(rao_2, rao_3)))
+            gains.append(rao_0 << 192 | rao_1 << 64)
+            gains.append(rao_2 << 192 | rao_3 << 64)
+            word_0 <<= 64
+            word_1 <<= 64
+            word_2 <<= 64
+            word_3 <<= 64
     for i: uint256 in range(seat_count, bound=c.MAX_SEATS):
         share: uint256 = unsafe_div(dividends[i] << 32, all_shares)
         uid: uint256 = seats[2 * i] >> 240  # 0 for an empty seat, which has no dividends
-        validator_rao: uint256 = unsafe_mul(share, rao_emission) >> 32
-        gains[uid // 2] = unsafe_add(gains[uid // 2], validator_rao << (128 - 128 * (uid % 2)))
-    return gains
-
-
-@internal
-@pure
-def _scores(
-    max_uids: uint256, gains: DynArray[uint256, MAX_PAIR_WORDS], most: uint256
-) -> DynArray[uint256, MAX_SCORE_WORDS]:
-    """
-    @notice Pruning scores: earnings scaled so that the largest is 65,535 (vectors, legacy.pruning_score_u16).
-    """
-    scores: DynArray[uint256, MAX_SCORE_WORDS] = []
-    for s: uint256 in range(max_uids // 16, bound=MAX_SCORE_WORDS):
-        word: uint256 = 0
-        if most != 0:
-            # SAFETY: earnings are below 2**56 and at most `most`, which is not 0, so every quotient fits u16.
-            for pair: uint256 in range(8):
-                both: uint256 = gains[8 * s + pair]
-                upper: uint256 = unsafe_add(both >> 192, (both >> 128) & frozen.U64)
-                lower: uint256 = unsafe_add((both >> 64) & frozen.U64, both & frozen.U64)
-                upper = unsafe_div(unsafe_mul(upper, c.U16_MAX), most)
-                lower = unsafe_div(unsafe_mul(lower, c.U16_MAX), most)
-                word = word << 32 | upper << 16 | lower
-        scores.append(word)
-    return scores
-
-
-@internal
-@view
-def _root(
-    rewards: address,
-    netuid: uint256,
-    max_uids: uint256,
-    generations: DynArray[uint256, frozen.MAX_GENERATION_WORDS],
-    cumulatives: DynArray[uint256, MAX_PAIR_WORDS],
-) -> bytes32:
-    """
-    @notice Merkle root over one leaf per uid.
-    @dev A keccak output, so it is never zero for anything that can be found.
-    """
-    prefix: bytes32 = domains._leaf_prefix(rewards, netuid)
-    nodes: bytes32[c.MAX_UIDS] = empty(bytes32[c.MAX_UIDS])
-    for uid: uint256 in range(max_uids, bound=c.MAX_UIDS):
-        generation: uint256 = (generations[uid // 8] >> (224 - 32 * (uid % 8))) & frozen.U32
-        pair: uint256 = (cumulatives[uid // 2] >> (128 - 128 * (uid % 2))) & U128
-        nodes[uid] = domains._leaf(
-            prefix, netuid << 64 | uid << 48 | generation, pair >> 64, pair & frozen.U64
+        lane: uint256 = 128 - 128 * (uid % 2)
+        pairs: uint256 = unsafe_add(
+            gains[uid // 2], (unsafe_mul(share, rao_emission) >> 32) << lane
         )
-
-    width: uint256 = max_uids
-    for _: uint256 in range(merkle.MAX_DEPTH):
-        width //= 2
-        for i: uint256 in range(width, bound=c.MAX_UIDS):
-            nodes[i] = merkle._node(nodes[2 * i], nodes[2 * i + 1])
-        if width == 1:
-            break
-    return nodes[0]
+        gains[uid // 2] = pairs
+        most = max(most, unsafe_add((pairs >> (lane + 64)) & frozen.U64, (pairs >> lane) & frozen.U64))
+    return gains, most

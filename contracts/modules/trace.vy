@@ -12,13 +12,13 @@
 from contracts.modules import constants as c
 from contracts.modules import frozen
 
-MAX_TRACE_WORDS: constant(uint256) = 512
 MAX_BLOCKS: constant(uint256) = c.MAX_UIDS // 16
 # dividend totals of 64 seats, u64 lanes
 MAX_TOTAL_WORDS: constant(uint256) = c.MAX_SEATS // 4
 MAX_PARTIAL_WORDS: constant(uint256) = MAX_BLOCKS * MAX_TOTAL_WORDS
 
 BLOCK_WORDS: constant(uint256) = 6
+MAX_TRACE_WORDS: constant(uint256) = 1 + BLOCK_WORDS * MAX_BLOCKS + MAX_TOTAL_WORDS
 BONDS_HASH: constant(uint256) = 4
 PARTIAL_HASH: constant(uint256) = 5
 
@@ -39,10 +39,12 @@ def _hash(words: DynArray[uint256, MAX_TRACE_WORDS], blocks: uint256) -> bytes32
     @notice What is stored of a trace: over the hash of its bonds hashes and the hash of all words, so that a child
             shows the bonds of its parent without the parent's whole trace.
     """
-    bonds_hashes: DynArray[uint256, MAX_BLOCKS] = []
+    bonds_hashes: uint256[MAX_BLOCKS] = empty(uint256[MAX_BLOCKS])
     for b: uint256 in range(blocks, bound=MAX_BLOCKS):
-        bonds_hashes.append(words[1 + BLOCK_WORDS * b + BONDS_HASH])
-    return self._join(frozen._words_hash(bonds_hashes), frozen._words_hash(words))
+        bonds_hashes[b] = words[1 + BLOCK_WORDS * b + BONDS_HASH]
+    bonds_root: bytes32 = keccak256(slice(abi_encode(bonds_hashes), 0, 32 * blocks))
+    # the encoding begins with an offset and the length
+    return self._join(bonds_root, keccak256(slice(abi_encode(words), 64, 32 * len(words))))
 
 
 @internal
@@ -77,14 +79,14 @@ def _are_sums(
     assert len(partials) == width * blocks, "trace: wrong partials"
     totals: uint256[MAX_TOTAL_WORDS] = empty(uint256[MAX_TOTAL_WORDS])
     for b: uint256 in range(blocks, bound=MAX_BLOCKS):
-        vector: DynArray[uint256, MAX_TOTAL_WORDS] = []
+        vector: uint256[MAX_TOTAL_WORDS] = empty(uint256[MAX_TOTAL_WORDS])
         for i: uint256 in range(width, bound=MAX_TOTAL_WORDS):
             partial: uint256 = partials[b * width + i]
-            vector.append(partial)
+            vector[i] = partial
             # SAFETY: with a true total rank a lane sums to at most 2**32 and a false one has been caught above; should
             # lanes run over all the same, they do so alike for everybody who adds these words.
             totals[i] = unsafe_add(totals[i], partial)
-        opened: bytes32 = frozen._words_hash(vector)
+        opened: bytes32 = keccak256(slice(abi_encode(vector), 0, 32 * width))
         named: uint256 = words[1 + BLOCK_WORDS * b + PARTIAL_HASH]
         assert convert(opened, uint256) == named, "trace: wrong partials"
 

@@ -144,9 +144,7 @@ class Stage:
         parent_id = self.history.parent_id(epoch)
         assert parent_id is not None
         account = self.fund(proposer, bond)
-        proposal_id = self.settlement.propose(
-            NETUID, epoch, parent_id, bond, words, sender=account
-        )
+        proposal_id = self.settlement.propose(NETUID, epoch, parent_id, bond, words, sender=account)
         log = self._last("EpochProposed")
         self.history.epoch_proposed(
             epoch,
@@ -301,7 +299,9 @@ def open_stage(
     return Stage(max_uids, settlement, examiner, rewards, tao, near, genesis_at)
 
 
-def random_row(random: Random, columns: int, own: int | None, density: float = 0.6) -> tuple[int, ...]:
+def random_row(
+    random: Random, columns: int, own: int | None, density: float = 0.6
+) -> tuple[int, ...]:
     """A masked row: zero at `own`."""
     row = [
         random.choice((1, 5, 100, 65_535, random.randrange(65_536)))
