@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from offchain.chain.errors import DeploymentUnfit, NotDeployed
+from offchain.chain.files import write_durably
 
 SCHEMA = 1
 
@@ -72,13 +72,7 @@ def save_deployment(deployment: Deployment, path: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.draft")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(value, file, sort_keys=True, indent=1)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    write_durably(path, (json.dumps(value, sort_keys=True, indent=1) + "\n").encode())
 
 
 def load_deployment(path: Path) -> Deployment:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from offchain.chain.errors import OutboxLocked
+from offchain.chain.files import write_durably
 
 LOCK_SECONDS = 30.0
 
@@ -85,13 +85,7 @@ class Outbox:
         if self.folder is None:
             self._memory[entry.nonce] = entry
             return
-        path = self.folder / f"{entry.nonce}.json"
-        draft = path.with_suffix(".draft")
-        with draft.open("w", encoding="utf-8") as file:
-            json.dump(asdict(entry), file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
+        write_durably(self.folder / f"{entry.nonce}.json", json.dumps(asdict(entry)).encode())
 
     def forget(self, nonce: int) -> None:
         """Drop an entry that is final."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any, Literal
 
 from offchain.chain.contract import Call, Contract, Event, Query
 from offchain.settlement.history import ClosedEpoch
@@ -166,25 +167,8 @@ class Proposal:
     bond_rao: int
 
 
-@dataclass(frozen=True, slots=True)
-class FrozenWords:
-    """What a close froze, as `prove` and `challenge_block` want it."""
-
-    header: tuple[int, ...]
-    seats: tuple[int, ...]
-    generations_hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """Inputs of the selected blocks beside the frozen words; see ISettlement.vyi."""
-
-    rows: tuple[int, ...]
-    siblings: tuple[int, ...]
-    bonds: tuple[int, ...]
-    hints: tuple[int, ...]
-    parent_bonds: tuple[int, ...]
-    parent_words_hash: bytes
+# Verbs whose arguments offchain/settlement/challenge.py makes, each by its function of that name.
+Opened = Literal["challenge_block", "challenge_sum", "prove", "prove_sum", "answer", "void"]
 
 
 class Settlement(Contract):
@@ -210,6 +194,10 @@ class Settlement(Contract):
         """Smallest bond of the next proposal of a closed epoch."""
         return int(self.read("bond_rao", netuid, epoch))
 
+    def deposit_rao(self) -> int:
+        """What a demand costs, and pays to whoever answers."""
+        return int(self.read("deposit_rao"))
+
     def pot_rao(self, netuid: int) -> int:
         return int(self.read("pot_rao", netuid))
 
@@ -233,80 +221,20 @@ class Settlement(Contract):
             doing=f"propose epoch {epoch} of subnet {netuid}",
         )
 
-    def prove(
-        self,
-        proposal_id: int,
-        blocks: int,
-        frozen: FrozenWords,
-        trace: Sequence[int],
-        opening: Opening,
-    ) -> Call:
-        """Prove the blocks of a bitmap right."""
+    def open(self, verb: Opened, arguments: Sequence[Any]) -> Call:
+        """A call that opens words; `arguments` come from `offchain.settlement.challenge`."""
+        return self.call(verb, *arguments, doing=verb.replace("_", " "))
+
+    def demand(self, netuid: int, epoch: int, column_block: int) -> Call:
+        """Ask to see a bonds block; the deposit must be approved."""
         return self.call(
-            "prove",
-            proposal_id,
-            blocks,
-            _frozen(frozen),
-            list(trace),
-            _opening(opening),
-            doing="prove blocks",
+            "demand", netuid, epoch, column_block, doing=f"demand bonds block {column_block}"
         )
 
-    def prove_sum(
-        self,
-        proposal_id: int,
-        blocks: int,
-        seats: int,
-        trace: Sequence[int],
-        partials: Sequence[int],
-    ) -> Call:
-        """Prove the total rank and the dividend totals right."""
+    def expire(self, netuid: int, epoch: int, column_block: int) -> Call:
+        """End a demand that nobody answered."""
         return self.call(
-            "prove_sum",
-            proposal_id,
-            blocks,
-            seats,
-            list(trace),
-            list(partials),
-            doing="prove the sums",
-        )
-
-    def challenge_block(
-        self,
-        proposal_id: int,
-        column_block: int,
-        frozen: FrozenWords,
-        trace: Sequence[int],
-        opening: Opening,
-    ) -> Call:
-        """Strike a proposal by one wrong block."""
-        return self.call(
-            "challenge_block",
-            proposal_id,
-            column_block,
-            _frozen(frozen),
-            list(trace),
-            _opening(opening),
-            doing="challenge a block",
-        )
-
-    def challenge_sum(
-        self,
-        proposal_id: int,
-        blocks: int,
-        seats: int,
-        trace: Sequence[int],
-        partials: Sequence[int],
-    ) -> Call:
-        """Strike a proposal by a wrong sum."""
-        return self.call(
-            "challenge_sum",
-            proposal_id,
-            blocks,
-            seats,
-            list(trace),
-            list(partials),
-            doing="challenge the sums",
+            "expire", netuid, epoch, column_block, doing=f"expire bonds block {column_block}"
         )
 
     def finalize(
@@ -331,24 +259,6 @@ class Settlement(Contract):
             list(cumulatives),
             list(carried),
             doing=f"finalize epoch {closed.epoch} of subnet {closed.netuid}",
-        )
-
-    def void(
-        self,
-        netuid: int,
-        epoch: int,
-        header: Sequence[int],
-        seats_hash: bytes,
-        generations_hash: bytes,
-    ) -> Call:
-        return self.call(
-            "void",
-            netuid,
-            epoch,
-            list(header),
-            seats_hash,
-            generations_hash,
-            doing=f"void epoch {epoch} of subnet {netuid}",
         )
 
     def release(self, netuid: int, epoch: int) -> Call:
@@ -379,19 +289,4 @@ def record_from(values: tuple[int, ...]) -> EpochRecord:
         state=EpochState(state),
         is_live=bool(values[11]),
         is_cancelled=bool(values[12]),
-    )
-
-
-def _frozen(words: FrozenWords) -> tuple[list[int], list[int], bytes]:
-    return list(words.header), list(words.seats), words.generations_hash
-
-
-def _opening(o: Opening) -> tuple[object, ...]:
-    return (
-        list(o.rows),
-        list(o.siblings),
-        list(o.bonds),
-        list(o.hints),
-        list(o.parent_bonds),
-        o.parent_words_hash,
     )

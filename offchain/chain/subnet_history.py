@@ -13,13 +13,13 @@ follower.of(netuid).result(epoch)
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from offchain.chain.contract import Event
 from offchain.chain.events import LogFollower, RawLog
+from offchain.chain.files import write_durably
 from offchain.chain.network import Network
 from offchain.chain.settlement import (
     BlockZeroed,
@@ -150,9 +150,7 @@ class Histories:
         block = self.network.connection.block(last_block)
         content = {"last_block": last_block, "last_hash": block.hash, "logs": self._logs}
         self._store.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._store.with_suffix(".tmp")
-        temporary.write_text(json.dumps(content, default=dict), encoding="utf-8")
-        os.replace(temporary, self._store)
+        write_durably(self._store, json.dumps(content, default=dict).encode())
 
 
 class SubnetHistory(Histories):

@@ -83,6 +83,7 @@ class Receipt:
     block_number: int
     block_hash: str
     gas_used: int
+    gas_price_wei: int
     contract_address: str | None
     logs: tuple[Mapping[str, Any], ...]
 
@@ -476,6 +477,7 @@ def _receipt(raw: Mapping[str, Any]) -> Receipt:
         block_number=int(raw["blockNumber"], 16),
         block_hash=raw["blockHash"],
         gas_used=int(raw["gasUsed"], 16),
+        gas_price_wei=int(raw.get("effectiveGasPrice") or "0x0", 16),
         contract_address=to_checksum_address(created) if created else None,
         logs=tuple(raw["logs"]),
     )

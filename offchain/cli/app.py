@@ -20,6 +20,7 @@ from offchain.cli import (
     token,
     validator,
     wallet,
+    watcher,
     weights,
 )
 from offchain.cli.output import show_error
@@ -41,6 +42,7 @@ app = typer.Typer(
     "evmtensor localnet up                   a chain with contracts to play with\n"
     "evmtensor miner run model.onnx -n 1     serve a model\n"
     "evmtensor validator run -n 1            score miners\n"
+    "evmtensor watcher run --key alice       strike false results\n"
     "evmtensor metagraph 1                   who earns what",
     epilog=_EPILOG,
     no_args_is_help=True,
@@ -48,11 +50,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for group in (wallet, subnet, neuron, stake, weights, miner, validator, token, localnet, chain):
+_GROUPS = (
+    wallet,
+    subnet,
+    neuron,
+    stake,
+    weights,
+    miner,
+    validator,
+    watcher,
+    token,
+    localnet,
+    chain,
+)
+for group in _GROUPS:
     app.add_typer(group.app)
 app.command("register", hidden=True, epilog=_EPILOG)(neuron.register)
 app.command("metagraph", epilog=_EPILOG)(metagraph.metagraph)
 app.command("claim", epilog=_EPILOG)(metagraph.claim)
+app.command("verify-epoch", epilog=_EPILOG)(watcher.verify_epoch)
 app.command("demo", epilog=_EPILOG)(demo.demo)
 
 

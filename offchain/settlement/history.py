@@ -225,6 +225,10 @@ class History:
         carried = self._base(self.epochs[epoch])[1]
         return bitmap(carried) if carried else (0, 0, 0, 0)
 
+    def carried_flags(self, epoch: int) -> tuple[bool, ...]:
+        """`carried` as one flag per uid; empty for none."""
+        return self._base(self.epochs[epoch])[1]
+
     def cumulatives(self, epoch: int) -> tuple[Cumulative, ...]:
         """What every uid had earned after a final epoch."""
         return unpack_cumulatives(self.epochs[epoch].cumulatives)

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import structlog
 
+from offchain.chain.files import write_durably
 from offchain.subnets.base import (
     Commitment,
     MovingAverage,
@@ -17,7 +18,6 @@ from offchain.subnets.base import (
     scores_to_row,
     task_seed,
 )
-from offchain.validator.journal import write_durably
 from offchain.wire import Dendrite, Endpoint
 
 log = structlog.get_logger()

@@ -11,13 +11,13 @@ the hotkey.
 import fcntl
 import hashlib
 import hmac
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from offchain.chain.files import write_durably
 from offchain.validator.errors import JournalCorrupt, JournalFull, JournalLocked
 
 CHECKSUM_BYTES = 32
@@ -160,19 +160,3 @@ class Journal:
                 next_step="Restore it from a backup, or delete it after the open epoch has passed.",
             )
         return key
-
-
-def write_durably(path: Path, content: bytes) -> None:
-    """Replace a file: after a crash it holds the old content or the new, never a part of it."""
-    temporary = path.with_name(path.name + ".tmp")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(handle)
-    os.replace(temporary, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -16,8 +16,8 @@ from offchain.protocol.commits import Commitment, commit_hash
 from offchain.protocol.eras import EpochWindow
 from offchain.protocol.identifiers import unpack_registration_id
 from offchain.protocol.rows import pack_row, row_hash
+from offchain.settlement import challenge
 from offchain.settlement.history import ClosedEpoch, History, State
-from offchain.settlement.words import words_hash
 from offchain.validator.journal import Entry, Journal
 from offchain.validator.plan import Duty, Verb
 from offchain.validator.view import View
@@ -156,10 +156,7 @@ class Office:
         log.info("epoch finalized", netuid=self._netuid, epoch=record.epoch)
 
     def _void(self, record: ClosedEpoch) -> None:
-        seats_hash, generations_hash = words_hash(record.seats), words_hash(record.generations)
-        call = self._network.settlement.void(
-            self._netuid, record.epoch, record.header, seats_hash, generations_hash
-        )
+        call = self._network.settlement.open("void", challenge.void(record))
         self._hotkey.sender.send(call)
         log.info("epoch voided", netuid=self._netuid, epoch=record.epoch)
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from offchain.validator import journal as journal_module
+from offchain.chain import files
 from offchain.validator.errors import JournalCorrupt, JournalFull, JournalLocked
 from offchain.validator.journal import Entry, Journal, SaltScope
 
@@ -72,7 +72,7 @@ def test_FI_06_disk_full__refuses_and_keeps_the_old_entry(tmp_path, journal, mon
     def no_space(handle):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(journal_module.os, "fsync", no_space)
+    monkeypatch.setattr(files.os, "fsync", no_space)
     with pytest.raises(JournalFull, match="No space left"):
         journal.write(entry(epoch=8))
     with pytest.raises(JournalFull):

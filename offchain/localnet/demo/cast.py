@@ -63,6 +63,11 @@ PLAYERS = (
     _player(9, "validator-cheat", Role.CHEATING_VALIDATOR, stake_tao=2_500),
 )
 
+# Outside of the subnet: somebody who posts a profitable lie, and somebody who watches.
+LIAR = "dev:23"
+WATCHER = "dev:24"
+LIE_EPOCH = 1
+
 HONEST_MODELS_BY_QUALITY = ("cnn", "mlp", "linear")  # best first; the demo checks that it shows
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo's cheats as processes: `python -m offchain.localnet.demo.cheats ROLE ...`.
 
-random: answers at random. relay: sells another miner's answers, which its friend fetches, and
-commits to a copy of that miner's model. validator: the friend; gives everything to the two.
+liar: posts one result in which a friend takes half of all rank. random: answers at random.
+relay: sells another miner's answers, which its friend fetches, and commits to a copy of that
+miner's model. validator: the friend; gives everything to the two.
 """
 
 from __future__ import annotations
@@ -10,19 +11,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from offchain.chain.hotkey import Hotkey
 from offchain.chain.miner_port import MinerPort
 from offchain.chain.network import Network, open_network
 from offchain.chain.outbox import Outbox
+from offchain.chain.subnet_history import SubnetHistory
 from offchain.chain.transactions import Sender
 from offchain.keys.development import development_signer
 from offchain.keys.signer import Signer
 from offchain.localnet.adversaries import Friend, ask_friend, random_miner, relay_miner
+from offchain.localnet.demo.cast import LIE_EPOCH
 from offchain.protocol.eras import EpochWindow
 from offchain.protocol.errors import ChainError
 from offchain.protocol.rows import U16_MAX
+from offchain.settlement.trace import BLOCK_COLUMNS, Trace, pack_trace
 from offchain.validator.service import Validator, ValidatorSettings
 from offchain.wire import Dendrite, Domain, Egress, Endpoint
 
@@ -83,6 +89,32 @@ class CheatingValidator(Validator):
         raise ChainError(f"{self._victim} serves nowhere")
 
 
+def lie_once(network: Network, sender: Sender, netuid: int, friend_uid: int) -> None:
+    """As soon as the chosen epoch is closed, post its result with the friend's rank inflated."""
+    follower = SubnetHistory(network, netuid)
+    while True:
+        follower.poll()
+        history = follower.history
+        if LIE_EPOCH in history.epochs and history.may_propose(LIE_EPOCH):
+            lie = profitable_lie(history.result(LIE_EPOCH).trace, friend_uid)
+            parent_id = history.parent_id(LIE_EPOCH)
+            assert parent_id is not None  # may_propose says so
+            Hotkey(network, sender, netuid).propose(LIE_EPOCH, parent_id, pack_trace(lie))
+            return
+        time.sleep(POLL_SECONDS / 3)
+
+
+def profitable_lie(true: Trace, friend_uid: int) -> Trace:
+    """The friend takes half of all rank; the total is the sum, so only recomputing shows it."""
+    block, column = divmod(friend_uid, BLOCK_COLUMNS)
+    ranks = list(true.blocks[block].ranks)
+    gain = true.total_rank - ranks[column]
+    ranks[column] += gain
+    blocks = list(true.blocks)
+    blocks[block] = replace(blocks[block], ranks=tuple(ranks))
+    return replace(true, total_rank=true.total_rank + gain, blocks=tuple(blocks))
+
+
 def committed_model(network: Network, netuid: int, hotkey: str) -> bytes:
     """Wait until a hotkey has committed to a model, and copy its hash."""
     while True:
@@ -103,6 +135,9 @@ def main() -> int:
     arguments = _parse()
     network = open_network([arguments.url], arguments.deployment)
     plot = Plot(arguments, network)
+    if arguments.role == "liar":
+        lie_once(network, plot.sender, arguments.netuid, plot.friend_uid())
+        return 0
     if arguments.role == "validator":
         return asyncio.run(plot.validator().run())
     chain = MinerPort(network, arguments.netuid, plot.signer, plot.sender, plot.domain)
@@ -142,6 +177,14 @@ class Plot:
         )
         return relay_miner("vision", ask_friend(dendrite, friend), model_hash)
 
+    def friend_uid(self) -> int:
+        """Uid of the neuron for whom the liar lies."""
+        a, network = self._arguments, self._network
+        epoch = network.subnets.next_epoch(a.netuid)
+        uid = network.neurons.uid_of(a.netuid, self._signer(a.friends[0]).address, epoch)
+        assert uid is not None  # the demo registers everybody first
+        return uid
+
     @property
     def _victim(self) -> str:
         return self._signer(self._arguments.victim).address
@@ -152,7 +195,7 @@ class Plot:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="A cheat for the demo")
-    parser.add_argument("role", choices=["random", "relay", "validator"])
+    parser.add_argument("role", choices=["liar", "random", "relay", "validator"])
     parser.add_argument("--url", required=True)
     parser.add_argument("--deployment", type=Path, required=True)
     parser.add_argument("--netuid", type=int, required=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from offchain.chain.contract import read_all
+from offchain.chain.contract import Event, read_all
 from offchain.chain.emission import Drained
 from offchain.chain.events import read_events
 from offchain.chain.rewards import claimed_from
-from offchain.chain.settlement import EpochClosed, EpochFinalized
+from offchain.chain.settlement import EpochClosed, EpochFinalized, EpochProposed, ProposalStruck
 from offchain.localnet.demo.cast import PLAYERS
-from offchain.localnet.demo.outcome import Account, EpochBooks
+from offchain.localnet.demo.outcome import Account, EpochBooks, Strike
 from offchain.localnet.demo.stage import Stage
 from offchain.settlement.history import History
 
@@ -77,6 +77,33 @@ def accounts(stage: Stage, history: History) -> list[Account]:
             claimed_validator_rao=claimed[i].validator_rao if i is not None else 0,
         )
         for player, uid, i in zip(PLAYERS, uids, ids, strict=True)
+    ]
+
+
+def strikes(stage: Stage) -> list[Strike]:
+    """Every false proposal that was struck, with the ticks it stood."""
+    network, first = stage.network, stage.network.deployment.first_block
+    settlement, clock = network.settlement, network.clock.ticks
+
+    def tick_of(event: Event) -> int:
+        return clock.tick_at(network.connection.block(event.at.block_number).timestamp)
+
+    proposed = {
+        p.proposal_id: p
+        for p in read_events(settlement, EpochProposed, first, indexed=(stage.netuid,))
+    }
+    return [
+        Strike(
+            epoch=proposed[s.proposal_id].epoch,
+            proposer=proposed[s.proposal_id].proposer,
+            challenger=s.challenger,
+            bond_rao=proposed[s.proposal_id].bond_rao,
+            reward_rao=s.reward_rao,
+            recycled_rao=s.recycled_rao,
+            stood_ticks=tick_of(s) - tick_of(proposed[s.proposal_id]),
+        )
+        for s in read_events(settlement, ProposalStruck, first)
+        if s.proposal_id in proposed
     ]
 
 

@@ -7,6 +7,8 @@ from itertools import pairwise
 
 from offchain.localnet.demo.cast import HONEST_MODELS_BY_QUALITY, Player, Role
 
+STRIKE_TICKS = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -48,6 +50,19 @@ class EpochBooks:
 
 
 @dataclass(frozen=True, slots=True)
+class Strike:
+    """A false proposal that was struck: who lost what, and how many ticks it stood."""
+
+    epoch: int
+    proposer: str
+    challenger: str
+    bond_rao: int
+    reward_rao: int
+    recycled_rao: int
+    stood_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """One promise, whether it was kept, and the numbers behind it."""
 
@@ -56,12 +71,15 @@ class Verdict:
     because: str
 
 
-def judge(accounts: Sequence[Account], books: Sequence[EpochBooks]) -> list[Verdict]:
+def judge(
+    accounts: Sequence[Account], books: Sequence[EpochBooks], strikes: Sequence[Strike]
+) -> list[Verdict]:
     """Every promise of the demo, in the order in which it is told."""
     return [
         quality_pays(accounts),
         cheating_miners_lose(accounts),
         cheating_validator_loses(accounts),
+        lie_is_struck(strikes),
         books_balance(books),
         claims_are_paid(accounts),
     ]
@@ -112,6 +130,24 @@ def cheating_validator_loses(accounts: Sequence[Account]) -> Verdict:
         "the cheating validator earns less than half of an honest one, per stake",
         kept,
         f"{listed} thousandths of the stake",
+    )
+
+
+def lie_is_struck(strikes: Sequence[Strike]) -> Verdict:
+    """The one lie of the demo stood for at most two ticks, and its bond is gone."""
+    kept = len(strikes) == 1 and all(
+        s.stood_ticks <= STRIKE_TICKS and s.reward_rao + s.recycled_rao == s.bond_rao
+        for s in strikes
+    )
+    listed = "; ".join(
+        f"epoch {s.epoch}: stood {s.stood_ticks} ticks, {s.proposer[:8]} lost {s.bond_rao} rao, "
+        f"{s.challenger[:8]} got {s.reward_rao}, {s.recycled_rao} recycled"
+        for s in strikes
+    )
+    return Verdict(
+        f"a profitable lie is struck within {STRIKE_TICKS} ticks",
+        kept,
+        listed or "nobody struck it",
     )
 
 

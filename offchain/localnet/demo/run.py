@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,16 +18,17 @@ from rich.console import Console
 from offchain.chain.claims import open_claims
 from offchain.chain.errors import Reverted
 from offchain.chain.hotkey import Hotkey
-from offchain.chain.settlement import EpochFinalized
+from offchain.chain.settlement import EpochFinalized, ProposalStruck
 from offchain.chain.subnet_history import SubnetHistory
 from offchain.localnet.chain_process import ChainProcess, ChainSettings, free_port, start_chain
-from offchain.localnet.demo.cast import OWNER_COLDKEY, PLAYERS, Player, Role, player
-from offchain.localnet.demo.facts import Line, accounts, books, epoch_lines
+from offchain.localnet.demo.cast import LIAR, OWNER_COLDKEY, PLAYERS, WATCHER, Player, Role, player
+from offchain.localnet.demo.facts import Line, accounts, books, epoch_lines, strikes
 from offchain.localnet.demo.outcome import judge
-from offchain.localnet.demo.screen import Screen, report
+from offchain.localnet.demo.screen import Screen, report, tao
 from offchain.localnet.demo.stage import Keys, Stage, set_stage, start_subnet
 from offchain.localnet.supervisor import Service, Supervisor
 from offchain.protocol.errors import ChainError, ConfigError
+from offchain.settlement.history import epoch_of_id
 
 FOLDER = Path(".localnet/demo")
 MODELS = Path(".cache/models")
@@ -36,6 +37,8 @@ ONLINE_SECONDS = 90.0
 POLL_SECONDS = 0.5
 SPARE_EPOCHS = 4  # an epoch may be null on a busy machine
 OFFLINE_AFTER_TICKS = 2
+EVMTENSOR = (sys.executable, "-m", "offchain.cli")
+CHEAT = (sys.executable, "-m", "offchain.localnet.demo.cheats")
 NO_TERMINAL_COLUMNS = 140
 
 
@@ -98,7 +101,9 @@ class Play:
     def bring_up(self) -> None:
         """Start every service, wait until all miners answer, start the subnet."""
         for member in PLAYERS:
-            self._supervisor.add(self._service(member))
+            self._supervisor.add(self._service(member.name, self._command(member)))
+        self._supervisor.add(self._service("watcher", self._watcher_command()))
+        self._supervisor.add(self._service("liar", self._liar_command()))
         miners = [p for p in PLAYERS if not p.role.is_validator]
         deadline = time.monotonic() + ONLINE_SECONDS
         online = 0
@@ -169,6 +174,11 @@ class Play:
                 lines = epoch_lines(self.stage, self.follower.history, event.epoch)
                 self.lines += lines
                 self._screen.epoch(lines)
+            elif isinstance(event, ProposalStruck):
+                self._screen.say(
+                    f"the watcher struck a lie about epoch {epoch_of_id(event.proposal_id)} and "
+                    f"got {tao(event.reward_rao)} TAO"
+                )
 
     def _is_online(self, miner: Player) -> bool:
         return (
@@ -176,29 +186,38 @@ class Play:
             is not None
         )
 
-    def _service(self, member: Player) -> Service:
-        home = FOLDER / "home" / member.name
+    def _service(self, name: str, command: Sequence[object]) -> Service:
         return Service(
-            member.name,
-            tuple(str(word) for word in self._command(member, home)),
-            environment={"EVMTENSOR_HOME": str(home), "OMP_NUM_THREADS": "1"},
+            name,
+            tuple(str(word) for word in command),
+            environment={"EVMTENSOR_HOME": str(_home(name)), "OMP_NUM_THREADS": "1"},
             restart="on-failure",
             restart_limit=3,
         )
 
-    def _command(self, member: Player, home: Path) -> list[object]:
+    def _where(self) -> list[object]:
         url, deployment = self._chain.url, self.stage.deployment_path
-        where = ["--url", url, "--deployment", deployment, "--netuid", self.stage.netuid]
-        where += ["--hotkey", member.hotkey]
-        evmtensor = [sys.executable, "-m", "offchain.cli"]
+        return ["--url", url, "--deployment", deployment, "--netuid", self.stage.netuid]
+
+    def _command(self, member: Player) -> list[object]:
+        where = [*self._where(), "--hotkey", member.hotkey]
         if member.role in (Role.HONEST_MINER, Role.OFFLINE_MINER):
             model = MODELS / f"{member.model}.onnx"
             listen = ["--port", 0, "--external-ip", "127.0.0.2"]
-            return [*evmtensor, "miner", "run", model, *where, *listen]
+            return [*EVMTENSOR, "miner", "run", model, *where, *listen]
         if member.role is Role.HONEST_VALIDATOR:
-            return [*evmtensor, "validator", "run", *where]
-        cheat = [sys.executable, "-m", "offchain.localnet.demo.cheats", _ROLES[member.role]]
-        return [*cheat, *where, "--home", home, *self._conspiracy(member)]
+            return [*EVMTENSOR, "validator", "run", *where]
+        cheat = [*CHEAT, _ROLES[member.role], *where, "--home", _home(member.name)]
+        return [*cheat, *self._conspiracy(member)]
+
+    def _watcher_command(self) -> list[object]:
+        return [*EVMTENSOR, "watcher", "run", *self._where(), "--key", WATCHER]
+
+    def _liar_command(self) -> list[object]:
+        """Lies for the miner that answers at random."""
+        friend = next(p for p in PLAYERS if p.role is Role.RANDOM_MINER)
+        who = ["--hotkey", LIAR, "--home", _home("liar"), "--friends", friend.hotkey]
+        return [*CHEAT, "liar", *self._where(), *who]
 
     def _conspiracy(self, member: Player) -> list[object]:
         """Who a cheat works with, and whose answers are sold."""
@@ -212,6 +231,10 @@ class Play:
             else (Role.CHEATING_VALIDATOR,)
         )
         return [*shared, "--friends", *(p.hotkey for p in PLAYERS if p.role in wanted)]
+
+
+def _home(name: str) -> Path:
+    return FOLDER / "home" / name
 
 
 _ROLES = {
@@ -253,7 +276,8 @@ def _conclude(settings: DemoSettings, play: Play, screen: Screen, seconds: float
         screen.say(f"claim: {error}")
     history = play.follower.history
     found, money = accounts(play.stage, history), books(play.stage)
-    verdicts = judge(found, money)
+    struck = strikes(play.stage)
+    verdicts = judge(found, money, struck)
     report(settings.console, play.lines, found, money, verdicts)
     settings.console.print(f"{play.settled} epochs settled in {seconds:.0f} s", highlight=False)
     if settings.json_path is not None:
@@ -262,6 +286,7 @@ def _conclude(settings: DemoSettings, play: Play, screen: Screen, seconds: float
             "seconds": round(seconds, 1),
             "epochs": [asdict(line) for line in play.lines],
             "accounts": [_plain(account) for account in found],
+            "strikes": [asdict(strike) for strike in struck],
             "books": [asdict(b) | {"gap_rao": b.gap_rao} for b in money],
             "verdicts": [asdict(verdict) for verdict in verdicts],
         }

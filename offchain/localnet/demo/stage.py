@@ -26,6 +26,7 @@ from offchain.keys.development import development_signer
 from offchain.keys.signer import Signer
 from offchain.localnet.demo.cast import (
     DEPLOYER,
+    LIAR,
     OWNER_COLDKEY,
     OWNER_HOTKEY,
     PLAYERS,
@@ -112,7 +113,10 @@ def start_subnet(stage: Stage, ticks_ahead: int) -> int:
 def _fund(network: Network, keys: Keys, players: Sequence[Player]) -> None:
     tao = network.tao
     owner = network.subnets.cost_rao()
-    calls = [tao.transfer(keys.signer(OWNER_COLDKEY).address, owner)]
+    calls = [
+        tao.transfer(keys.signer(OWNER_COLDKEY).address, owner),
+        tao.transfer(keys.signer(LIAR).address, BOND_MONEY_RAO),
+    ]
     for player in players:
         amount = MAX_BURN_RAO + player.stake_rao
         calls.append(tao.transfer(keys.signer(player.coldkey).address, amount))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from offchain.localnet.demo.cast import PLAYERS, Role
-from offchain.localnet.demo.outcome import Account, EpochBooks, judge
+from offchain.localnet.demo.outcome import Account, EpochBooks, Strike, judge
 
 EARNED = {
     "miner-cnn": (900, 0),
@@ -26,18 +26,21 @@ BOOKS = [
 ]
 
 
+STRUCK = Strike(1, "0xliar", "0xwatcher", 20, 10, 10, stood_ticks=2)
+
+
 def honest_world() -> dict[str, Account]:
     return {
         p.name: Account(p, uid, *EARNED[p.name], *EARNED[p.name]) for uid, p in enumerate(PLAYERS)
     }
 
 
-def kept(accounts: dict[str, Account], books=BOOKS) -> list[bool]:
-    return [v.kept for v in judge(list(accounts.values()), books)]
+def kept(accounts: dict[str, Account], books=BOOKS, strikes=(STRUCK,)) -> list[bool]:
+    return [v.kept for v in judge(list(accounts.values()), books, strikes)]
 
 
 def test_judge__honest_world__every_promise_is_kept():
-    assert kept(honest_world()) == [True] * 5
+    assert kept(honest_world()) == [True] * 6
 
 
 @pytest.mark.parametrize(
@@ -49,8 +52,8 @@ def test_judge__honest_world__every_promise_is_kept():
         ("miner-relay", {"server_rao": 400, "claimed_server_rao": 400}, 1),
         ("miner-offline", {"server_rao": 251, "claimed_server_rao": 251}, 1),
         ("validator-cheat", {"validator_rao": 500, "claimed_validator_rao": 500}, 2),
-        ("miner-cnn", {"claimed_server_rao": 899}, 4),
-        ("validator-3", {"claimed_validator_rao": 801}, 4),
+        ("miner-cnn", {"claimed_server_rao": 899}, 5),
+        ("validator-3", {"claimed_validator_rao": 801}, 5),
     ],
 )
 def test_judge__one_thing_wrong__only_its_promise_breaks(name, change, broken):
@@ -61,9 +64,17 @@ def test_judge__one_thing_wrong__only_its_promise_breaks(name, change, broken):
 
 def test_judge__one_rao_missing__books_do_not_balance():
     short = [replace(BOOKS[0], payouts_rao=699), BOOKS[1]]
-    assert kept(honest_world(), short)[3] is False
+    assert kept(honest_world(), short)[4] is False
     kept_back = [BOOKS[0], replace(BOOKS[1], pot_before_rao=21)]
-    assert kept(honest_world(), kept_back)[3] is False
+    assert kept(honest_world(), kept_back)[4] is False
+
+
+@pytest.mark.parametrize(
+    "strikes",
+    [[], [replace(STRUCK, stood_ticks=3)], [replace(STRUCK, recycled_rao=9)], [STRUCK, STRUCK]],
+)
+def test_judge__lie_stands_too_long_or_is_cheap__promise_is_broken(strikes):
+    assert kept(honest_world(), BOOKS, strikes)[3] is False
 
 
 def test_judge__nothing_happened__no_promise_is_kept():
@@ -73,7 +84,7 @@ def test_judge__nothing_happened__no_promise_is_kept():
         )
         for name, a in honest_world().items()
     }
-    assert kept(idle, []) == [False] * 5
+    assert kept(idle, [], []) == [False] * 6
 
 
 def test_cast__keys_are_distinct_and_the_cheat_is_a_minority():
