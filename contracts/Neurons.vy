@@ -358,7 +358,12 @@ def seat_at(netuid: uint256, seat: uint256, epoch: uint256) -> INeurons.Seat:
     @return Registration id and first epoch of its unbroken tenure; both 0 = empty.
     """
     assert seat < c.MAX_SEATS, "neurons: no such seat"
-    return self._seat_at(netuid, seat, epoch, generations._later(netuid, epoch))
+    registration_id: uint256 = 0
+    since_epoch: uint256 = 0
+    registration_id, since_epoch = self._seat_at(
+        netuid, seat, epoch, generations._later(netuid, epoch)
+    )
+    return INeurons.Seat(registration_id=registration_id, since_epoch=since_epoch)
 
 
 @external
@@ -373,9 +378,12 @@ def seats_at(netuid: uint256, epoch: uint256) -> DynArray[uint256, c.MAX_SEATS]:
     """
     later: uint256 = generations._later(netuid, epoch)
     words: DynArray[uint256, c.MAX_SEATS] = []
-    for seat: uint256 in range(staticcall SUBNETS.max_validators(netuid), bound=c.MAX_SEATS):
-        holder: INeurons.Seat = self._seat_at(netuid, seat, epoch, later)
-        words.append(holder.registration_id << 64 | holder.since_epoch)
+    count: uint256 = staticcall SUBNETS.max_validators(netuid)
+    for seat: uint256 in range(count, bound=c.MAX_SEATS):
+        registration_id: uint256 = 0
+        since_epoch: uint256 = 0
+        registration_id, since_epoch = self._seat_at(netuid, seat, epoch, later)
+        words.append(registration_id << 64 | since_epoch)
     return words
 
 
@@ -540,19 +548,20 @@ def _registration_at(netuid: uint256, uid: uint256, epoch: uint256) -> uint256:
 
 @internal
 @view
-def _seat_at(netuid: uint256, seat: uint256, epoch: uint256, later: uint256) -> INeurons.Seat:
+def _seat_at(
+    netuid: uint256, seat: uint256, epoch: uint256, later: uint256
+) -> (uint256, uint256):
     """
-    @notice Who sits in a seat; a holder that is not a neuron in that epoch leaves it empty.
+    @notice Registration id in a seat and since when; a holder that is not a neuron in that epoch
+            leaves it empty: both 0.
     """
     uid: uint256 = 0
     generation: uint256 = 0
     since_epoch: uint256 = 0
     uid, generation, since_epoch = seats._holder_at(netuid, seat, epoch)
     if generation == 0 or generations._before(netuid, uid, later) != generation:
-        return empty(INeurons.Seat)
-    return INeurons.Seat(
-        registration_id=ids._pack(netuid, uid, generation), since_epoch=since_epoch
-    )
+        return 0, 0
+    return ids._pack(netuid, uid, generation), since_epoch
 
 
 @internal

@@ -114,7 +114,7 @@ def _latest(netuid: uint256, uid: uint256) -> uint256:
 @view
 def _later(netuid: uint256, epoch: uint256) -> uint256:
     """
-    @notice Ring entries of the boundaries after an epoch, as bits.
+    @notice Ring entries of the boundaries after an epoch: a list of entry + 1, 4 bits each.
     @dev Reverts when a boundary after the epoch has fallen out of the ring.
     """
     tags: uint256 = self._tags[netuid]
@@ -124,7 +124,7 @@ def _later(netuid: uint256, epoch: uint256) -> uint256:
         tag: uint256 = (tags >> 32 * entry) & _MASK_32
         newest = max(newest, tag)
         if tag > epoch + 1:
-            entries |= 1 << entry
+            entries = entries << 4 | (entry + 1)
     # A boundary falls out when one RING later comes in: those after the epoch are all here.
     assert newest <= epoch + 1 + RING, "neurons: epoch too old"
     return entries
@@ -150,12 +150,14 @@ def _before(netuid: uint256, uid: uint256, later: uint256) -> uint256:
     @notice Generation of a uid before the boundaries that _later named.
     """
     generation: uint256 = self._latest(netuid, uid)
-    if later == 0:
-        return generation
-    for entry: uint256 in range(RING):
-        if (later >> entry) & 1 == 1 and self._is_in(netuid, entry, uid):
+    entries: uint256 = later
+    for _: uint256 in range(RING):
+        if entries == 0:
+            break
+        if self._is_in(netuid, (entries & 15) - 1, uid):
             # SAFETY: each bitmap that contains the uid has added one generation.
             generation -= 1
+        entries >>= 4
     return generation
 
 
@@ -220,21 +222,22 @@ def _changed_after(netuid: uint256, epoch: uint256) -> uint256[BITMAP_WORDS]:
 
 @internal
 @view
-def _flags(netuid: uint256, entries: uint256) -> DynArray[uint256, _ALL_WORDS]:
+def _flags(netuid: uint256, later: uint256) -> DynArray[uint256, _ALL_WORDS]:
     """
-    @notice Bitmaps of ring entries, four words each.
+    @notice Bitmaps of the boundaries that _later named, four words each.
     """
     flags: DynArray[uint256, _ALL_WORDS] = []
-    if entries == 0:
-        return flags
+    entries: uint256 = later
     words: uint256 = self._words(self._count(netuid))
-    for entry: uint256 in range(RING):
-        if (entries >> entry) & 1 == 1:
-            for word: uint256 in range(BITMAP_WORDS):
-                if word < words:
-                    flags.append(self._bitmaps[netuid][BITMAP_WORDS * entry + word])
-                else:
-                    flags.append(0)
+    for _: uint256 in range(RING):
+        if entries == 0:
+            break
+        for word: uint256 in range(BITMAP_WORDS):
+            bitmap: uint256 = 0
+            if word < words:
+                bitmap = self._bitmaps[netuid][BITMAP_WORDS * ((entries & 15) - 1) + word]
+            flags.append(bitmap)
+        entries >>= 4
     return flags
 
 

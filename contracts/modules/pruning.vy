@@ -72,27 +72,26 @@ def _choose(
 ) -> uint256:
     """
     @notice The uid that makes room; NOT_FOUND if none can.
-    @dev Loops over count <= 1,024 uids, three reads for every 16.
+    @dev Loops over count <= 1,024 uids, three reads for every 16 of them.
     """
     mature: uint256 = c.NOT_FOUND
     mature_count: uint256 = 0
     immune: uint256 = c.NOT_FOUND
-    for word: uint256 in range((count + 15) // 16, bound=_SCORE_WORDS):
-        scores: uint256 = self._scores[netuid][word]
-        registered: uint256[2] = [
-            self._ticks[netuid][2 * word], self._ticks[netuid][2 * word + 1]
-        ]
-        barred: uint256 = staged[word // 16] >> (240 - 16 * (word % 16))
-        for lane: uint256 in range(16):
-            uid: uint256 = 16 * word + lane
-            if uid >= count:
-                break
-            if uid == owner_uid or (barred >> (15 - lane)) & 1 == 1:
-                continue
-            since_tick: uint256 = (registered[lane // 8] >> 32 * (7 - lane % 8)) & _MASK_32
+    for word: uint256 in range((count + 7) // 8, bound=_TICK_WORDS):
+        # the lanes of the next uid lie on top of these three
+        registered: uint256 = self._ticks[netuid][word]
+        scores: uint256 = self._scores[netuid][word // 2] << 128 * (word % 2)
+        barred: uint256 = staged[word // 32] << 8 * (word % 32)
+        for uid: uint256 in range(8 * word, 8 * word + 8, bound=8):
+            since_tick: uint256 = registered >> 224
             # score, then earliest registration, then lowest uid
-            score: uint256 = (scores >> 16 * (15 - lane)) & c.U16_MAX
-            order: uint256 = score << 48 | since_tick << 16 | uid
+            order: uint256 = (scores >> 240) << 48 | since_tick << 16 | uid
+            is_barred: bool = barred >> 255 == 1 or uid == owner_uid or uid >= count
+            registered <<= 32
+            scores <<= 16
+            barred <<= 1
+            if is_barred:
+                continue
             if since_tick + immunity_ticks > tick:
                 immune = min(immune, order)
             else:
