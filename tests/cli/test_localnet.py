@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""By hand, as the README shows: a local chain, ape on it, and services against it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from offchain.chain.build import build
+from offchain.localnet.chain_process import free_port
+
+pytestmark = [pytest.mark.chain, pytest.mark.slow]
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON_BIN = Path(sys.executable).parent
+
+
+class Shell:
+    """A user's shell in an empty directory."""
+
+    def __init__(self, folder: Path, home: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("EVMTENSOR_RPC", "APE_"))},
+            "EVMTENSOR_HOME": str(home),
+            "PYTHONPATH": str(ROOT),
+            "PATH": f"{PYTHON_BIN}{os.pathsep}{os.environ['PATH']}",
+        }
+
+    def run(self, *words: object, code: int = 0, seconds: float = 200) -> str:
+        """Standard output of a command that has to end with `code`."""
+        ended = subprocess.run(
+            [str(word) for word in words],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+        )
+        assert ended.returncode == code, f"{words}: {ended.stdout}\n{ended.stderr}"
+        return ended.stdout if code == 0 else ended.stderr
+
+    def evmtensor(self, *words: object, code: int = 0) -> str:
+        return self.run(sys.executable, "-m", "offchain.cli", *words, code=code)
+
+
+@pytest.fixture(scope="module", params=["anvil", "ganache"])
+def shell(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shell]:
+    """A local network that `up` started; the exported line is in the environment."""
+    folder = tmp_path_factory.mktemp(request.param)
+    made = Shell(folder, folder / "home")
+    build("cancun" if request.param == "anvil" else "shanghai")
+    try:
+        words = ("localnet", "up", "--chain", request.param, "--port", free_port())
+        line = made.evmtensor(*words).strip().splitlines()[-1]
+        name, _, value = line.removeprefix("export ").partition("=")
+        assert name == "APE_FOUNDRY_HOST"
+        made.environment[name] = value
+        yield made
+    finally:
+        made.evmtensor("localnet", "down")
+
+
+def test_localnet__by_hand__subnet_miner_and_table(shell: Shell) -> None:
+    status = json.loads(shell.evmtensor("localnet", "status", "--json"))
+    assert status["url"] == shell.environment["APE_FOUNDRY_HOST"]
+    assert "runs already" in shell.evmtensor("localnet", "up", code=1)
+    shell.evmtensor("localnet", "fund", "dev:1", 5_000)
+    shell.evmtensor(
+        *("subnet", "create", "--key", "dev:1", "--hotkey", "dev:2"),
+        *("--max-uids", 16, "--max-validators", 4),
+    )
+    shell.evmtensor("neuron", "register", "-n", 1, "--key", "dev:1", "--hotkey", "dev:2")
+    shell.evmtensor("stake", "add", 100, "--hotkey", "dev:2", "--key", "dev:1")
+    shell.evmtensor("subnet", "start", 1, "--key", "dev:1")
+    (listed,) = json.loads(shell.evmtensor("subnet", "list", "--json"))
+    assert (listed["netuid"], listed["neurons"]) == (1, 1)
+    graph = json.loads(shell.evmtensor("metagraph", 1, "--json"))
+    assert graph["neurons"][0]["stake_rao"] == 100 * 10**9
+    assert "subnet 1" in shell.evmtensor("metagraph", 1)
+    assert "deploy" not in shell.evmtensor("chain", "status")
+    shell.evmtensor("stake", "unbond", "--hotkey", "dev:2", "--key", "dev:1", "--amount", 1)
+    shell.evmtensor("token", "transfer", "dev:5", "1.5", "--key", "dev:1")
+    assert (
+        json.loads(shell.evmtensor("token", "balance", "dev:5", "--json"))["balance_rao"]
+        == 15 * 10**8
+    )
+
+
+def test_localnet__deploy_again__finds_it(shell: Shell) -> None:
+    assert "1337.json" in shell.evmtensor("chain", "deploy")
+    before = shell.evmtensor("chain", "status", "--json")
+    shell.evmtensor("chain", "deploy")
+    after = json.loads(shell.evmtensor("chain", "status", "--json"))
+    assert json.loads(before)["contracts"] == after["contracts"]
+
+
+def test_ape__scripts__speak_to_the_local_chain(shell: Shell) -> None:
+    deployment = next((shell.folder / "deployments").glob("*1337.json"))
+    flags = ("--deployment", deployment)
+    for script in ("scripts", "ape-config.yaml", "ape_console_extras.py"):
+        target = shell.folder / script
+        if not target.exists():
+            target.symlink_to(ROOT / script)
+    out = shell.run("ape", "run", "deploy", *flags)
+    assert str(deployment) in out
+    for script in ("miner", "validator"):
+        assert f"evmtensor {script} run" in shell.run("ape", "run", script, "--help")
+
+
+def test_localnet__killed__takes_its_chain_along(tmp_path: Path) -> None:
+    shell = Shell(tmp_path, tmp_path / "home")
+    shell.evmtensor("localnet", "up", "--port", free_port())
+    state = json.loads(shell.evmtensor("localnet", "status", "--json"))
+    os.kill(state["pid"], signal.SIGKILL)
+    for _ in range(50):
+        if json.loads(shell.evmtensor("localnet", "status", "--json")) is None:
+            break
+    else:
+        raise AssertionError("the chain outlived its keeper")
+    assert "nothing is running" in shell.evmtensor("localnet", "down")
+
+
+def test_localnet__port_taken__is_one_sentence(tmp_path: Path) -> None:
+    import socket
+
+    shell = Shell(tmp_path, tmp_path / "home")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        error = shell.evmtensor("localnet", "up", "--port", taken.getsockname()[1], code=1)
+    assert "is in use by another program" in error
+    assert "Traceback" not in error
+
+
+def test_localnet__no_node_installed__is_one_sentence(tmp_path: Path) -> None:
+    shell = Shell(tmp_path, tmp_path / "home")
+    shell.environment["EVMTENSOR_ANVIL"] = str(tmp_path / "nothing")
+    error = shell.evmtensor("localnet", "up", "--port", free_port(), code=1)
+    assert "did not start" in error
+    assert "cannot be executed" in error
