@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from offchain.chain.coldkey import allow
+from offchain.chain.errors import Reverted
 from offchain.chain.hotkey import Hotkey
 from offchain.chain.miner_port import MinerPort
 from offchain.chain.network import Network, open_network
@@ -27,6 +29,7 @@ from offchain.localnet.adversaries import Friend, ask_friend, random_miner, rela
 from offchain.localnet.demo.cast import LIE_EPOCH
 from offchain.protocol.eras import EpochWindow
 from offchain.protocol.errors import ChainError
+from offchain.protocol.identifiers import RAO_PER_TAO
 from offchain.protocol.rows import U16_MAX
 from offchain.settlement.trace import BLOCK_COLUMNS, Trace, pack_trace
 from offchain.validator.service import Validator, ValidatorSettings
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 ANNOUNCED = "127.0.0.2"  # Neurons refuses 127.0.0.1, as Bittensor does
+LIAR_ALLOWANCE_RAO = 500 * RAO_PER_TAO
+LIAR_POLL_SECONDS = 0.05
 POLL_SECONDS = 0.3
 
 
@@ -90,18 +95,25 @@ class CheatingValidator(Validator):
 
 
 def lie_once(network: Network, sender: Sender, netuid: int, friend_uid: int) -> None:
-    """As soon as the chosen epoch is closed, post its result with the friend's rank inflated."""
-    follower = SubnetHistory(network, netuid)
+    """Post one result with the friend's rank inflated, of the first epoch where it comes first."""
+    allow(network, sender, network.settlement, LIAR_ALLOWANCE_RAO, LIAR_ALLOWANCE_RAO)
+    follower, liar = SubnetHistory(network, netuid), Hotkey(network, sender, netuid)
+    epoch = LIE_EPOCH
     while True:
         follower.poll()
         history = follower.history
-        if LIE_EPOCH in history.epochs and history.may_propose(LIE_EPOCH):
-            lie = profitable_lie(history.result(LIE_EPOCH).trace, friend_uid)
-            parent_id = history.parent_id(LIE_EPOCH)
+        epoch = max(epoch, history.last_closed or 0)
+        if epoch in history.epochs and history.may_propose(epoch):
+            lie = profitable_lie(history.result(epoch).trace, friend_uid)
+            parent_id = history.parent_id(epoch)
             assert parent_id is not None  # may_propose says so
-            Hotkey(network, sender, netuid).propose(LIE_EPOCH, parent_id, pack_trace(lie))
+            try:
+                liar.propose(epoch, parent_id, pack_trace(lie))
+            except Reverted:
+                epoch += 1  # somebody honest was faster
+                continue
             return
-        time.sleep(POLL_SECONDS / 3)
+        time.sleep(LIAR_POLL_SECONDS)
 
 
 def profitable_lie(true: Trace, friend_uid: int) -> Trace:
