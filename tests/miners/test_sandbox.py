@@ -118,6 +118,13 @@ def test_FI_35_FI_36_model__greedy_or_endless__ends_within_the_limits(name: str)
     assert time.perf_counter() - start < 30
 
 
+def test_FI_36_cpu_limit__over__ends_long_before_the_wall_clock() -> None:
+    with pytest.raises(ModelError, match="ended with -"):
+        run_untrusted(
+            endless_loop().SerializeToString(), MODEL, [FEED], SandboxLimits(cpu_s=3, wall_s=25.0)
+        )
+
+
 def test_FI_36_wall_clock__over__killed_though_it_uses_no_cpu_limit() -> None:
     start = time.perf_counter()
     with pytest.raises(ModelError, match="killed after"):

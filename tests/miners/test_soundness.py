@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guards of miners and subnets with their seeded bugs: without the guard, its test must fail."""
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+import pytest
+
+from miners import checks, sandbox
+from miners.engine import Engine
+from offchain.subnets import base, vision
+from tests.miners import test_checks, test_engine, test_sandbox
+from tests.subnets import test_base, test_vision
+
+pytestmark = pytest.mark.soundness
+Seed = Callable[[pytest.MonkeyPatch], None]
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+def unsafe_files(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(checks, "_check_safety", nothing)
+
+
+def any_tensors(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(checks, "_check_tensors", nothing)
+
+
+def any_leak(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(checks, "TOLERANCE", 1e9)
+
+
+def any_output(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(checks, "_check_output", nothing)
+
+
+def no_limits(patch: pytest.MonkeyPatch) -> None:
+    child = sandbox._CHILD.replace("import child_main\n", "import child_main, resource\n")
+    child = child.replace("child_main(*", "resource.setrlimit = lambda *_: None\nchild_main(*")
+    patch.setattr(sandbox, "_CHILD", child)
+
+
+def one_seed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(vision, "uid_seed", lambda _seed, _uid: 7)
+
+
+def no_owner(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(test_base, "copied_or_missing", lambda *_: set())
+
+
+def inherited_average(patch: pytest.MonkeyPatch) -> None:
+    update = base.MovingAverage.update
+    patch.setattr(
+        base.MovingAverage, "update", lambda self, uid, _id, score: update(self, uid, 0, score)
+    )
+
+
+def no_deadline(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(vision, "score", lambda task, answer, _s: test_vision_score(task, answer, 0.0))
+
+
+def endless_queue(patch: pytest.MonkeyPatch) -> None:
+    init = Engine.__init__
+    patch.setattr(
+        Engine,
+        "__init__",
+        lambda self, content, **options: init(self, content, **{**options, "max_queue": 10**9}),
+    )
+
+
+test_vision_score = vision.score
+test_vision_score.__test__ = False  # type: ignore[attr-defined]
+
+SEEDS: list[tuple[Seed, Callable[[], None]]] = [
+    (
+        unsafe_files,
+        lambda: _patched(
+            lambda patch: test_checks.test_FI_33_external_data__anywhere__refused(
+                "absolute", Path(gettempdir()), patch
+            )
+        ),
+    ),
+    (
+        unsafe_files,
+        lambda: test_checks.test_FI_34_model__unfit__refused_with_the_reason("custom operator"),
+    ),
+    (
+        any_tensors,
+        lambda: test_checks.test_FI_34_model__unfit__refused_with_the_reason("fixed batch"),
+    ),
+    (any_leak, test_checks.test_self_test__row_depends_on_its_neighbours__refused),
+    (any_output, test_checks.test_self_test__other_shape_than_promised__refused),
+    (
+        no_limits,
+        lambda: test_sandbox.test_FI_36_cpu_limit__over__ends_long_before_the_wall_clock(),
+    ),
+    (one_seed, test_vision.test_I4_tasks__another_uid_epoch_or_secret__share_no_image),
+    (no_owner, test_base.test_I3_copy__later_commit_of_the_same_hash__scores_zero),
+    (inherited_average, test_base.test_average__new_registration__starts_from_nothing),
+    (no_deadline, test_vision.test_I3_score__after_the_deadline__is_zero),
+    (endless_queue, test_engine.test_run__queue_full__busy_at_once),
+]
+
+
+def _patched(test: Callable[[pytest.MonkeyPatch], None]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        test(patch)
+
+
+@pytest.mark.parametrize(
+    ("seed", "holds"), SEEDS, ids=[f"{seed.__name__}-{i}" for i, (seed, _) in enumerate(SEEDS)]
+)
+def test_seeded_bug__makes_the_guarding_test_fail(
+    seed: Seed, holds: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holds()  # it passes with the guard in place
+    seed(monkeypatch)
+    with pytest.raises((Exception, pytest.fail.Exception)):
+        holds()
