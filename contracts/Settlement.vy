@@ -628,6 +628,26 @@ def bond_rao(netuid: uint256, epoch: uint256) -> uint256:
 
 @external
 @view
+def min_bond_rao() -> uint256:
+    """
+    @notice Smallest bond of any proposal.
+    @return Amount in rao.
+    """
+    return MIN_BOND_RAO
+
+
+@external
+@view
+def deposit_rao() -> uint256:
+    """
+    @notice What a demand for a bonds block costs.
+    @return Amount in rao.
+    """
+    return DEPOSIT_RAO
+
+
+@external
+@view
 def pot_rao(netuid: uint256) -> uint256:
     """
     @notice What rounding has left, for the next close.

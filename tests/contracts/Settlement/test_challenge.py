@@ -54,7 +54,8 @@ def test_challenge__any_word_wrong__struck_in_one_call(stage, index):
     assert log.reward_rao == bond // 2 == stage.withdrawable("challenger")
     assert log.recycled_rao == bond - bond // 2 == stage.near.recycled_rao() - recycled
     record = stage.settlement.epoch_of(NETUID, 1)
-    assert not record.is_live and record.strikes == 1 and record.state == 1
+    assert not record.is_live
+    assert (record.strikes, record.state) == (1, 1)
     assert stage.settlement.bond_rao(NETUID, 1) == 2 * bond
 
 
