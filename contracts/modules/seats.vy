@@ -71,9 +71,11 @@ def _holder_at(netuid: uint256, seat: uint256, epoch: uint256) -> (uint256, uint
     @return uid, generation (0: nobody), first epoch of its unbroken tenure.
     """
     record: uint256 = self._records[netuid][seat]
-    if record == 0:
-        return 0, 0, 0
     since_epoch: uint256 = record >> 216
+    if epoch >= since_epoch:
+        # nearly always, and an empty record too
+        newest: uint256 = record >> 3 * _HOLDER_BITS & _HOLDER_MASK
+        return newest >> 32, newest & _MASK_32, since_epoch
     for age: uint256 in range(_HOLDERS):
         holder: uint256 = (record >> (3 - age) * _HOLDER_BITS) & _HOLDER_MASK
         if holder == 0:
