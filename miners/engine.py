@@ -108,6 +108,11 @@ class Engine:
         """Hash of the model that answers the next batch."""
         return self._model.hash
 
+    @property
+    def rows_waiting(self) -> int:
+        """Rows queued for the next batches."""
+        return self._rows_waiting
+
     async def run(self, feed: Arrays) -> tuple[dict[str, Any], bytes]:
         """Outputs for one request's arrays (first axis: rows), and the hash of the model that
         made them. Raises Busy if too much is waiting, ModelError if the model fails on this.

@@ -4,7 +4,7 @@
 import asyncio
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
@@ -13,11 +13,22 @@ import structlog
 
 from miners.chain_port import ChainPort
 from miners.checks import ModelReport, check_content, read_model, self_test
+from miners.edge import Edge
 from miners.engine import Engine
 from miners.errors import MinerError
 from offchain.protocol.errors import ChainError
 from offchain.subnets.base import load
-from offchain.wire import Axon, CallError, Code, Hotkey, Limits, Synapse, Tensor
+from offchain.wire import (
+    Axon,
+    CallError,
+    Code,
+    Egress,
+    Endpoint,
+    Hotkey,
+    Limits,
+    Synapse,
+    Tensor,
+)
 from offchain.wire.receipts import NO_MODEL
 
 log = structlog.get_logger("evmtensor.miner")
@@ -39,6 +50,10 @@ class Settings:
     public_host: str = ""
     max_burn_rao: int = 0
     refresh_s: float = 1.0
+    dial_out: tuple[Endpoint, ...] = ()
+    http_port: int | None = None
+    http_token: str = field(default="", repr=False)
+    localnet: bool = False
     limits: Limits | None = None
 
 
@@ -64,7 +79,8 @@ class Miner:
         self.subnet: ModuleType = load(subnet)
         self.report: ModelReport | None = None
         self.axon: Axon | None = None
-        self._engine: Engine | None = None
+        self.edge: Edge | None = None
+        self.engine: Engine | None = None
         self._forward: Forward | None = None
         self._hotkey: Hotkey | None = None
         self._chain: ChainPort | None = None
@@ -113,7 +129,7 @@ class Miner:
     @property
     def model_hash(self) -> bytes:
         """SHA-256 of the model's file, or what was given for a plain function."""
-        return self._engine.model_hash if self._engine else self._claimed
+        return self.engine.model_hash if self.engine else self._claimed
 
     async def start(
         self, chain: ChainPort, hotkey: Hotkey, settings: Settings | None = None
@@ -138,6 +154,9 @@ class Miner:
         self.axon.attach(self._handler())
         await self.axon.serve(settings.host, settings.port)  # a taken port costs nothing on chain
         try:
+            if settings.http_port is not None:
+                self.edge = Edge(self, settings.http_token)
+                await self.edge.serve(port=settings.http_port)
             await self._ensure_registered(settings.max_burn_rao)
             await self._commit(self.model_hash)
             public = settings.public_host or settings.host
@@ -145,6 +164,8 @@ class Miner:
         except BaseException:
             await self.close()
             raise
+        for caller in settings.dial_out:
+            self.axon.dial_out(caller, Egress(localnet=settings.localnet))
         self._refresher = asyncio.create_task(self._refresh_forever(settings.refresh_s))
         log.info(
             "miner serving",
@@ -152,7 +173,7 @@ class Miner:
             hotkey=hotkey.address,
             port=self.axon.port,
             model=self.model_hash.hex()[:16],
-            provider=self._engine.provider if self._engine else "function",
+            provider=self.engine.provider if self.engine else "function",
         )
         return self
 
@@ -160,12 +181,12 @@ class Miner:
         """Exchange the model without dropping a request: check, commit the new hash, then use it.
         Returns the hash.
         """
-        if self._engine is None:
+        if self.engine is None:
             raise MinerError("swap: this miner serves a function, not a model")
         content = await asyncio.to_thread(read_model, Path(path), self.subnet.MODEL)
         report = await asyncio.to_thread(self_test, content, self.subnet.MODEL)
         await self._commit(report.model_hash)
-        self._engine.swap(content)
+        self.engine.swap(content)
         self.report = report
         log.info("model swapped", model=report.model_hash.hex()[:16])
         return report.model_hash
@@ -174,10 +195,12 @@ class Miner:
         """Send due receipts, close every connection, end the engine."""
         if self._refresher is not None:
             self._refresher.cancel()
+        if self.edge is not None:
+            await self.edge.close()
         if self.axon is not None:
             await self.axon.close()
-        if self._engine is not None:
-            self._engine.close()
+        if self.engine is not None:
+            self.engine.close()
 
     def run(self, chain: ChainPort, hotkey: Hotkey, settings: Settings | None = None) -> None:
         """Serve until SIGTERM or SIGINT."""
@@ -193,18 +216,18 @@ class Miner:
 
     def _with_content(self, content: bytes) -> "Miner":
         self.report = self_test(content, self.subnet.MODEL)
-        self._engine = Engine(content)
+        self.engine = Engine(content)
         return self
 
     def _handler(self) -> Forward:
         kind = self.subnet.SYNAPSE
         if self._forward is not None:
             return _annotated(self._forward, kind)
-        if self._engine is None:
+        if self.engine is None:
             raise MinerError(
                 "miner: nothing to serve", next_step="Use from_onnx, from_torch or forward."
             )
-        return _annotated(_model_handler(self._engine, self.subnet), kind)
+        return _annotated(_model_handler(self.engine, self.subnet), kind)
 
     async def _ensure_registered(self, max_burn_rao: int) -> None:
         chain, hotkey = self._chain, self._hotkey

@@ -54,6 +54,11 @@ class Codec(Generic[S]):
             raise WireConfigError(
                 f"{kind.__name__}: route longer than {MAX_ROUTE_CHARS} characters"
             )
+        if _has_any(msgspec.inspect.type_info(kind)):
+            raise WireConfigError(
+                f"{kind.__name__}: a field of type Any could nest as deep as a stranger likes",
+                next_step="Give every field, list and dict a type.",
+            )
         hints = get_type_hints(kind, include_extras=True)
         self.kind = kind
         self.route = kind.__name__
@@ -85,6 +90,20 @@ class Codec(Generic[S]):
         return msgspec.structs.replace(
             question, **{name: getattr(answer, name) for name in self.kind.ANSWERS}
         )
+
+
+def _has_any(info: Any, seen: frozenset[type] = frozenset()) -> bool:
+    """Whether a type leaves anything open, or contains itself: both nest without an end."""
+    if isinstance(info, msgspec.inspect.AnyType):
+        return True
+    if isinstance(info, msgspec.inspect.StructType):
+        if info.cls in seen:
+            return True
+        seen |= {info.cls}
+        return any(_has_any(f.type, seen) for f in info.fields)
+    parts = [getattr(info, name, None) for name in ("item_type", "key_type", "value_type", "type")]
+    parts += [*getattr(info, "types", ()), *getattr(info, "item_types", ())]
+    return any(_has_any(part, seen) for part in parts if isinstance(part, msgspec.inspect.Type))
 
 
 @cache

@@ -246,8 +246,8 @@ async def test_request__wrong_tensor__bad_request_and_no_model_run() -> None:
     questions = [(there, vision.Vision(images=Tensor.of(x))) for x in wrong]
     replies = await dendrite.query(questions, 5.0)
     assert [r.code for r in replies] == [Code.BAD_REQUEST] * 3
-    assert miner._engine is not None
-    assert miner._engine.batches == 0
+    assert miner.engine is not None
+    assert miner.engine.batches == 0
     await dendrite.close()
     await miner.close()
 

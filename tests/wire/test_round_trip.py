@@ -2,11 +2,24 @@
 """Questions and answers over real sockets."""
 
 import asyncio
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from offchain.wire import Busy, CallError, Code, Domain, Egress, Endpoint, Limits, Tensor
+from offchain.wire import (
+    Busy,
+    CallError,
+    Code,
+    Domain,
+    Egress,
+    Endpoint,
+    Limits,
+    Synapse,
+    Tensor,
+    WireConfigError,
+)
+from offchain.wire.synapse import codec
 from tests.wire.worlds import Double, Echo, echo, in_loop, new_hotkey, ones, until, world
 
 
@@ -302,3 +315,22 @@ async def _get(port: int, path: str) -> bytes:
     data = await asyncio.wait_for(reader.read(), 5)
     writer.close()
     return data
+
+
+def test_message__that_could_nest_without_end__refused_at_the_start() -> None:
+    class Open(Synapse):
+        ANSWERS: ClassVar[tuple[str, ...]] = ("y",)
+
+        x: list[dict[str, Any]]
+        y: int | None = None
+
+    class Free(Synapse):
+        ANSWERS: ClassVar[tuple[str, ...]] = ("y",)
+
+        x: int
+        y: list | None = None  # type: ignore[type-arg]
+
+    for kind in (Open, Free):
+        with pytest.raises(WireConfigError, match="nest"):
+            codec(kind)
+    assert codec(Echo).route == "Echo"
