@@ -9,6 +9,7 @@ with the same events.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -27,6 +28,8 @@ T, R, W = 12, 4, 3
 MIN_BOND = MINIMAL.min_bond_rao
 DEPOSIT = MINIMAL.deposit_rao
 EMISSION_RAO = 3_000_000_007
+
+_serials = count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +277,10 @@ def open_stage(
     genesis_at = boa.env.timestamp
     deployer = role_address("deployer")
     names = ("near", "tao", "kernel", "examiner", "rewards", "settlement")
-    at = {name: role_address(f"stage {name}") for name in names}
+    serial = next(
+        _serials
+    )  # a second stage at the same addresses would find the first one's storage
+    at = {name: role_address(f"stage {serial} {name}") for name in names}
     near = compiled("Neighbours").deploy(at["tao"], override_address=at["near"])
     tao = compiled("Tao").deploy(at["near"], [deployer], [10**15], override_address=at["tao"])
     compiled("YumaKernel").deploy(override_address=at["kernel"])
