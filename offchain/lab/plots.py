@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of what was measured, as PNG and SVG; the same numbers give the same SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def retention_plot(
+    base: Path, title: str, utilities: Floats, self_weights: Floats, maps: Mapping[float, Floats]
+) -> list[Path]:
+    """Retention lines E_H = S_H, one per honest stake, over (W_H, W_C); 60 % stands out."""
+    figure, axes = _figure()
+    colors = _colors(len(maps))
+    for color, (stake, emission) in zip(colors, maps.items(), strict=True):
+        if not emission.min() < stake < emission.max():
+            continue
+        lines = axes.contour(
+            utilities,
+            self_weights,
+            emission.T,
+            levels=[stake],
+            colors=[color],
+            linewidths=3.0 if stake == 0.6 else 1.2,
+        )
+        axes.clabel(lines, fmt={stake: f"{100 * stake:.0f} %"}, fontsize=8)
+    axes.set(title=title, xlabel="honest utility $W_H$", ylabel="cabal's self-weight $W_C$")
+    axes.grid(linestyle="dotted", color="0.85")
+    return _save(figure, base)
+
+
+def region_plot(
+    base: Path,
+    title: str,
+    x: tuple[str, Sequence[float]],
+    y: tuple[str, Sequence[float]],
+    values: Floats,
+) -> list[Path]:
+    """Profit in percent of honest pay over two knobs, (y, x); red pays, and a cross marks it."""
+    figure, axes = _figure()
+    most = max(float(np.abs(values).max()), 1e-9)
+    shown = axes.imshow(values, cmap="RdBu_r", vmin=-most, vmax=most, origin="lower", aspect="auto")
+    figure.colorbar(shown, ax=axes, label="profit per epoch, % of honest pay")
+    for row, column in np.ndindex(values.shape):
+        mark = " x" if values[row, column] > 0 else ""
+        axes.text(
+            column, row, f"{values[row, column]:+.1f}{mark}", ha="center", va="center", fontsize=7
+        )
+    axes.set_xticks(range(len(x[1])), [f"{value:g}" for value in x[1]])
+    axes.set_yticks(range(len(y[1])), [f"{value:g}" for value in y[1]])
+    axes.set(title=title, xlabel=x[0], ylabel=y[0])
+    return _save(figure, base)
+
+
+def _figure() -> tuple[Any, Any]:
+    """A figure that needs no screen, and its axes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.0, 6.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots()
+
+
+def _colors(count: int) -> list[Any]:
+    from matplotlib import colormaps
+
+    return list(colormaps["viridis"](np.linspace(0.0, 0.95, count)))
+
+
+def _save(figure: Any, base: Path) -> list[Path]:
+    from matplotlib import rc_context
+
+    paths = [base.with_name(f"{base.name}.{suffix}") for suffix in ("png", "svg")]
+    with rc_context({"svg.hashsalt": "evmtensor"}):
+        figure.savefig(paths[0], dpi=110)
+        figure.savefig(paths[1], metadata={"Date": None})
+    return paths
