@@ -111,6 +111,11 @@ class LogFollower:
         self._next = last + 1
         return Delta(rolled_back_to, tuple(logs), last)
 
+    @property
+    def mark(self) -> tuple[int, str] | None:
+        """Number and hash of the newest block that was read; None before the first."""
+        return self._marks[-1] if self._marks else None
+
     def _roll_back(self) -> int | None:
         had_marks = bool(self._marks)
         moved = False

@@ -22,6 +22,8 @@ from offchain.chain.events import LogFollower, RawLog
 from offchain.chain.files import write_durably
 from offchain.chain.network import Network
 from offchain.chain.settlement import (
+    BlockAnswered,
+    BlockDemanded,
     BlockZeroed,
     EpochClosed,
     EpochFinalized,
@@ -32,7 +34,7 @@ from offchain.chain.settlement import (
     ProposalStruck,
 )
 from offchain.chain.weights import WeightsRevealed
-from offchain.settlement.history import History, Proposal, netuid_of_id
+from offchain.settlement.history import Demand, History, Proposal, netuid_of_id
 
 
 class Histories:
@@ -57,6 +59,8 @@ class Histories:
         self._confirmations = confirmations
         self._store = store
         self._histories: dict[int, History] = {}
+        self.rollbacks = 0
+        """How often the chain took something back."""
         self._topics = {
             (network.weights if kind is WeightsRevealed else network.settlement).topic(kind): kind
             for kind in _FEEDS
@@ -81,6 +85,7 @@ class Histories:
         Returns what happened since the last poll.
         """
         delta = self._follower.poll()
+        self.rollbacks += delta.rolled_back_to is not None
         if delta.rolled_back_to is not None and self._is_below_store(delta.rolled_back_to):
             self._logs, self._resumed_after, self._histories = [], None, {}
             self._follower = self._new_follower()
@@ -94,7 +99,7 @@ class Histories:
                 self._logs.append(log)
                 happened.append(event)
         if happened or delta.rolled_back_to is not None:
-            self._save(delta.last_block)
+            self._save()
         return happened
 
     def _roll_back(self, to_block: int) -> None:
@@ -144,11 +149,11 @@ class Histories:
             return [], None
         return logs, (last, last_hash)
 
-    def _save(self, last_block: int) -> None:
-        if self._store is None:
+    def _save(self) -> None:
+        mark = self._follower.mark
+        if self._store is None or mark is None:
             return
-        block = self.network.connection.block(last_block)
-        content = {"last_block": last_block, "last_hash": block.hash, "logs": self._logs}
+        content = {"last_block": mark[0], "last_hash": mark[1], "logs": self._logs}
         self._store.parent.mkdir(parents=True, exist_ok=True)
         write_durably(self._store, json.dumps(content, default=dict).encode())
 
@@ -209,6 +214,15 @@ def _zeroed(history: History, event: BlockZeroed) -> None:
     history.block_zeroed(event.epoch, event.column_block)
 
 
+def _demanded(history: History, event: BlockDemanded) -> None:
+    demand = Demand(event.account, event.deadline_tick)
+    history.block_demanded(event.epoch, event.column_block, demand)
+
+
+def _answered(history: History, event: BlockAnswered) -> None:
+    history.block_answered(event.epoch, event.column_block, event.bonds)
+
+
 def _struck(history: History, event: ProposalStruck) -> None:
     history.proposal_ended(event.proposal_id, struck=True)
 
@@ -223,6 +237,8 @@ _FEEDS: dict[type[Event], Callable[[History, Any], None]] = {
     EpochProposed: _proposed,
     EpochFinalized: _finalized,
     EpochVoided: _voided,
+    BlockDemanded: _demanded,
+    BlockAnswered: _answered,
     BlockZeroed: _zeroed,
     ProposalStruck: _struck,
     ProposalDropped: _ended,

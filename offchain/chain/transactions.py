@@ -147,9 +147,11 @@ class Sender:
             entries = [self._enqueue(call, "", urgent, rehearse=False) for call in calls]
         return self._wait_all(entries)
 
-    def submit(self, call: Call, *, purpose: str = "", rehearse: bool = True) -> Entry:
+    def submit(
+        self, call: Call, *, purpose: str = "", rehearse: bool = True, urgent: bool = False
+    ) -> Entry:
         """Send without waiting; give what it returns to `wait`."""
-        return self._enqueue(call, purpose, urgent=False, rehearse=rehearse)
+        return self._enqueue(call, purpose, urgent, rehearse=rehearse)
 
     def wait(self, entry: Entry, *, deadline: int | None = None, urgent: bool = False) -> Receipt:
         """Wait for something submitted."""

@@ -105,7 +105,7 @@ def _parent_bonds(history: History, epoch: int) -> ParentBonds | None:
     parent = history.parent_of(epoch)
     if parent is None or parent.state is State.VOID or parent.live is None:
         return None
-    return ParentBonds(history.result(parent.epoch).bonds, parent.live.trace, parent.zeroed)
+    return ParentBonds(history.bonds_after(parent.epoch), parent.live.trace, parent.zeroed)
 
 
 def find_fault(true: Words, posted: Words, blocks: int, seats: int) -> Fault | None:

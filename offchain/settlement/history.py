@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from offchain.protocol.domains import keccak
 from offchain.protocol.errors import ConsensusMismatch
 from offchain.settlement.frozen import Frozen, frozen_hash, unpack_frozen
 from offchain.settlement.payouts import Cumulative, unpack_cumulatives
 from offchain.settlement.result import EpochResult, Matrix, compute
+from offchain.settlement.trace import with_bonds_block
 from offchain.settlement.words import bitmap
 
 CACHED_RESULTS = 16  # a result needs its parent's; older ones are computed again on demand
@@ -39,6 +41,14 @@ class Proposal:
     block_number: int
 
 
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Somebody paid to see a bonds block; from `deadline_tick` on it has expired."""
+
+    account: str
+    deadline_tick: int
+
+
 @dataclass(slots=True)
 class ClosedEpoch:
     """Everything that the chain said of one closed epoch."""
@@ -57,6 +67,10 @@ class ClosedEpoch:
     carried: tuple[bool, ...] = ()
     """Uids replaced in void epochs since `cumulatives`; empty unless this epoch is void."""
     zeroed: set[int] = field(default_factory=set)
+    demands: dict[int, Demand] = field(default_factory=dict)
+    """Open ones, by block."""
+    shown: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Bonds blocks that answers have shown: what the final proposal named, true or not."""
     strikes: int = 0
 
     @property
@@ -83,6 +97,7 @@ class History:
         self.epochs: dict[int, ClosedEpoch] = {}
         self._rows: dict[int, dict[int, bytes]] = {}
         self._results: dict[int, EpochResult] = {}
+        self._remembered: dict[int, Matrix] = {}
 
     # events, in chain order
 
@@ -139,6 +154,7 @@ class History:
         record = self.epochs[epoch]
         base, carried = self._base(record)
         record.state, record.live = State.VOID, None
+        self._forget_after(epoch)  # what follows builds on no bonds now
         record.cumulatives = base
         replaced = record.frozen.header.replaced
         if base:
@@ -149,7 +165,22 @@ class History:
     def block_zeroed(self, epoch: int, column_block: int) -> None:
         """Nobody could show a bonds block of a final epoch: it counts as zero from now on."""
         self.epochs[epoch].zeroed.add(column_block)
+        self.epochs[epoch].demands.pop(column_block, None)
+        self._forget_after(epoch)
+
+    def block_demanded(self, epoch: int, column_block: int, demand: Demand) -> None:
+        """Nothing is proposed or finalized on a final epoch while one of its blocks is asked for."""
+        self.epochs[epoch].demands[column_block] = demand
+
+    def block_answered(self, epoch: int, column_block: int, bonds: Sequence[int]) -> None:
+        """What a final proposal named was shown; the next epoch builds on it, true or not."""
+        self.epochs[epoch].shown[column_block] = tuple(bonds)
+        self.epochs[epoch].demands.pop(column_block, None)
+        self._forget_after(epoch)
+
+    def _forget_after(self, epoch: int) -> None:
         self._results = {e: r for e, r in self._results.items() if e <= epoch}
+        self._remembered = {e: b for e, b in self._remembered.items() if e <= epoch}
 
     # questions
 
@@ -173,9 +204,11 @@ class History:
 
         Raises `ConsensusMismatch` if a row is missing.
         """
-        chain = []
+        chain: list[int] = []
         at: int | None = epoch
         while at is not None and at not in self._results:
+            if chain and at in self._remembered:
+                break
             chain.append(at)
             parent = self.parent_of(at)
             at = None if parent is None or parent.state is State.VOID else parent.epoch
@@ -188,6 +221,40 @@ class History:
         for old in sorted(self._results)[:-CACHED_RESULTS]:
             del self._results[old]
         return kept
+
+    def bonds_after(self, epoch: int) -> Matrix:
+        """Bonds that the next epoch builds on: the true ones, and what answers showed instead."""
+        known = self._results.get(epoch)
+        if known is None and epoch in self._remembered:
+            bonds = self._remembered[epoch]
+        else:
+            bonds = self.result(epoch).bonds
+        for block, words in self.epochs[epoch].shown.items():
+            if len(words) == len(bonds):  # others cannot be opened by anybody
+                bonds = with_bonds_block(bonds, block, words)
+        return bonds
+
+    def remember_bonds(self, epoch: int, fingerprint: bytes, bonds: Matrix) -> bool:
+        """Take true bonds computed in an earlier run, so that older epochs need not be computed
+        again; False if this is not the history that they belong to.
+        """
+        if epoch not in self.epochs or self.fingerprint(epoch) != fingerprint:
+            return False
+        self._remembered[epoch] = bonds
+        return True
+
+    def fingerprint(self, epoch: int) -> bytes:
+        """32 bytes that stand for everything that an epoch's result follows from."""
+        chain: list[ClosedEpoch] = []
+        record: ClosedEpoch | None = self.epochs[epoch]
+        while record is not None and record.state is not State.VOID:
+            chain.append(record)
+            record = self.parent_of(record.epoch)
+        digest = bytes(32)
+        for one in reversed(chain):
+            own = frozen_hash(one.header, one.seats, one.generations)
+            digest = keccak(digest + own + _blocks_hash(self.parent_of(one.epoch)))
+        return digest
 
     def parent_id(self, epoch: int) -> int | None:
         """What `propose` must name: the parent's proposal, 0 for none, None while it has none.
@@ -243,11 +310,19 @@ class History:
         parent = self.parent_of(epoch)
         if parent is None or parent.state is State.VOID:
             return None
-        return self._results[parent.epoch].bonds
+        return self.bonds_after(parent.epoch)
 
     def _zeroed(self, epoch: int) -> set[int]:
         parent = self.parent_of(epoch)
         return set() if parent is None else parent.zeroed
+
+
+def _blocks_hash(parent: ClosedEpoch | None) -> bytes:
+    """Stands for the bonds blocks of the parent that are not its true ones."""
+    if parent is None:
+        return b""
+    shown = [(block, *words) for block, words in sorted(parent.shown.items())]
+    return keccak(repr((sorted(parent.zeroed), shown)).encode())
 
 
 def epoch_of_id(proposal_id: int) -> int:

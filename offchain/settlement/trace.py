@@ -58,6 +58,17 @@ def bonds_words(rows: Sequence[Sequence[int]], block: int) -> tuple[int, ...]:
     return tuple(pack_lanes(row[start : start + BLOCK_COLUMNS], 16)[0] for row in rows)
 
 
+def with_bonds_block(
+    rows: Sequence[Sequence[int]], block: int, words: Sequence[int]
+) -> tuple[tuple[int, ...], ...]:
+    """A bonds matrix with one block replaced by the words of `bonds_words`."""
+    start = BLOCK_COLUMNS * block
+    return tuple(
+        (*row[:start], *unpack_lanes([word], 16, BLOCK_COLUMNS), *row[start + BLOCK_COLUMNS :])
+        for row, word in zip(rows, words, strict=True)
+    )
+
+
 def partial_words(partials: Sequence[int]) -> tuple[int, ...]:
     """A block's partial dividend totals, one per seat, four to a word."""
     return pack_lanes(partials, 64)
