@@ -12,9 +12,9 @@ from offchain.chain.contract import Call, Contract, Event, Query
 class Transfer(Event):
     """Tokens moved; sender zero: minted, receiver zero: burned."""
 
-    owner: str
-    to: str
-    amount: int
+    sender: str
+    receiver: str
+    value: int
 
 
 class Tao(Contract):

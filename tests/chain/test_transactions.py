@@ -242,6 +242,29 @@ def test_nonce_taken_by_another_machine__is_said(tmp_path: Path) -> None:
         make(node, tmp_path, somebody_else_is_faster).send(CALL)
 
 
+def test_nonces__node_does_not_count_its_pool__are_counted_here(tmp_path: Path) -> None:
+    node = FakeNode()
+    node.eth_getTransactionCount = lambda who, tag: hex(node.mined_nonces.get(who.lower(), 0))  # type: ignore[method-assign]
+    sender = make(node, tmp_path)
+    assert [sender.submit(CALL).nonce for _ in range(3)] == [0, 1, 2]
+
+
+def test_nonces__block_between_two_questions__none_is_used_twice(tmp_path: Path) -> None:
+    node = FakeNode()
+    count = node.eth_getTransactionCount
+
+    def ganache_in_a_bad_moment(who: str, tag: str) -> str:
+        if tag == "pending":  # what it says is old at once
+            old = hex(node.mined_nonces.get(who.lower(), 0))
+            node.mine()
+            return old
+        return count(who, tag)
+
+    node.eth_getTransactionCount = ganache_in_a_bad_moment  # type: ignore[method-assign]
+    sender = make(node, tmp_path)
+    assert [sender.submit(CALL).nonce for _ in range(4)] == [0, 1, 2, 3]
+
+
 def test_nonces__many_threads__are_all_different(tmp_path: Path) -> None:
     node = FakeNode()
     senders = [make(node, tmp_path) for _ in range(4)]  # as four processes would
