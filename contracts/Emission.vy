@@ -4,13 +4,16 @@
 """
 @title Emission
 @license AGPL-3.0-only
-@notice Decides how much TAO comes into being at every tick, and for which subnet. What accrues counts as issuance at once,
-        is split by the subnets' shares, and is minted only when Settlement drains a subnet.
-@custom:invariant issuance_rao == genesis + accrued - recycled_rao, where accrued follows Bittensor's table by ticks and
-        issuance alone, whoever called what how often.
-        Nothing is lost or made: accrued == minted_rao + withheld_rao + the pending rao of all netuids, plus
-        fractions below one rao per netuid that stay in the books; in 2^-96 rao the two sides are equal to the last unit.
-@custom:trust Subnets opens and closes accounts, Settlement sets shares and drains; nobody can change the schedule.
+@notice Decides how much TAO comes into being at every tick, and for which subnet. What accrues
+        counts as issuance at once, is split by the subnets' shares, and is minted only when
+        Settlement drains a subnet.
+@custom:invariant issuance_rao == genesis + accrued - recycled_rao, where accrued follows
+        Bittensor's table by ticks and issuance alone, whoever called what how often.
+        Nothing is lost or made: accrued == minted_rao + withheld_rao + the pending rao of all
+        netuids, plus fractions below one rao per netuid that stay in the books; in 2^-96 rao the
+        two sides are equal to the last unit.
+@custom:trust Subnets opens and closes accounts, Settlement sets shares and drains; nobody can
+        change the schedule.
         Anyone may recycle tokens of their own.
 @custom:kill While no netuid with a share is open nothing accrues; recycling always works.
 """
@@ -151,7 +154,8 @@ def open(netuid: uint256):
 @external
 def close(netuid: uint256):
     """
-    @notice Stop accruing for a netuid and recycle what it had not drained; only Subnets, when a subnet is evicted.
+    @notice Stop accruing for a netuid and recycle what it had not drained; only Subnets, when a
+            subnet is evicted.
     @param netuid An open netuid.
     """
     assert msg.sender == SUBNETS, "emission: not subnets"
@@ -176,9 +180,11 @@ def close(netuid: uint256):
 def set_shares(shares: DynArray[uint256, c.MAX_SUBNETS]):
     """
     @notice Set how emission is split from now on; only Settlement, with the root's final ranks.
-    @dev Loops over the open netuids, at most 128. Shares are relative; while all open netuids have the share 0
-         nothing accrues, and nothing is lost, because the schedule goes by issuance.
-    @param shares Entry i is the share of netuid i + 1, below 2^64; missing entries are 0, those of closed netuids ignored.
+    @dev Loops over the open netuids, at most 128. Shares are relative; while all open netuids
+            have the share 0 nothing accrues, and nothing is lost, because the schedule goes by
+            issuance.
+    @param shares Entry i is the share of netuid i + 1, below 2^64; missing entries are 0, those
+            of closed netuids ignored.
     """
     assert msg.sender == SETTLEMENT, "emission: not settlement"
 
@@ -202,9 +208,11 @@ def set_shares(shares: DynArray[uint256, c.MAX_SUBNETS]):
 @external
 def drain(netuid: uint256, cap_ticks: uint256) -> uint256:
     """
-    @notice Mint to Settlement what a netuid has accrued since its last drain; only Settlement, at a close.
+    @notice Mint to Settlement what a netuid has accrued since its last drain; only Settlement, at
+            a close.
     @param netuid An open netuid.
-    @param cap_ticks Ticks that are paid at most; what accrued in more of them is recycled in proportion.
+    @param cap_ticks Ticks that are paid at most; what accrued in more of them is recycled in
+            proportion.
     @return Rao minted.
     """
     assert msg.sender == SETTLEMENT, "emission: not settlement"
@@ -253,7 +261,8 @@ def recycle(amount_rao: uint256):
 @view
 def issuance_rao() -> uint256:
     """
-    @notice Genesis plus what has accrued until now minus what was recycled: what the halvings go by.
+    @notice Genesis plus what has accrued until now minus what was recycled: what the halvings go
+            by.
     @return Rao.
     """
     return self._books().issuance_rao
@@ -378,7 +387,8 @@ def _settle(netuid: uint256):
     @notice Move what the index has gained for a netuid into its account.
     """
     account: Account = self._accounts[netuid]
-    self._accounts[netuid].owed_q96 = account.owed_q96 + account.share * (self._index_q96 - account.index_q96)
+    gained_q96: uint256 = account.share * (self._index_q96 - account.index_q96)
+    self._accounts[netuid].owed_q96 = account.owed_q96 + gained_q96
     self._accounts[netuid].index_q96 = self._index_q96
 
 
@@ -396,7 +406,8 @@ def _withhold(amount_rao: uint256):
 @view
 def _books() -> Books:
     """
-    @notice The books as of the current tick; every field is the same however often they were stored before.
+    @notice The books as of the current tick; every field is the same however often they were
+            stored before.
     """
     books: Books = Books(
         issuance_rao=self._issuance_rao,

@@ -4,14 +4,19 @@
 """
 @title Staking
 @license AGPL-3.0-only
-@notice Coldkeys put TAO behind hotkeys. Stake is weight in consensus and earns the hotkey's dividends; it is never lent
-        and never slashed. A coldkey owns shares of the hotkey's pool, and whoever unbonds waits before the tokens are free.
-@custom:invariant The token's balance of this contract is at least total_stake_rao + total_unbonding_rao.
-        A pool's shares are the exact sum of its members' shares; its share price never falls while it has shares.
+@notice Coldkeys put TAO behind hotkeys. Stake is weight in consensus and earns the hotkey's
+        dividends; it is never lent and never slashed. A coldkey owns shares of the hotkey's pool,
+        and whoever unbonds waits before the tokens are free.
+@custom:invariant The token's balance of this contract is at least total_stake_rao +
+        total_unbonding_rao.
+        A pool's shares are the exact sum of its members' shares; its share price never falls
+        while it has shares.
         What stake_at says about a tick that is over never changes.
-        An exit (unbond, remove_stake) needs nobody's consent, and nothing that another account does can make it revert.
-@custom:trust Neurons opens pools for hotkeys that have consented, Rewards credits dividends. A hotkey's coldkey sets the take
-        within MAX_TAKE_U16; a rise is known one unbonding period before it counts. Nobody can touch anybody's stake.
+        An exit (unbond, remove_stake) needs nobody's consent, and nothing that another account
+        does can make it revert.
+@custom:trust Neurons opens pools for hotkeys that have consented, Rewards credits dividends. A
+        hotkey's coldkey sets the take within MAX_TAKE_U16; a rise is known one unbonding period
+        before it counts. Nobody can touch anybody's stake.
 @custom:kill There is no switch: staking, unbonding and removing always work.
 """
 
@@ -82,9 +87,11 @@ def __init__(
     @param rewards_ Credits dividends.
     @param genesis_at Unix time of tick 0.
     @param tick_seconds Seconds in a tick.
-    @param unbonding_ticks_ Ticks between unbonding and having the tokens; also the notice of a rising take.
+    @param unbonding_ticks_ Ticks between unbonding and having the tokens; also the notice of a
+            rising take.
     @param vesting_ticks_ Ticks over which a dividend enters the share price, at least 1.
-    @param min_stake_rao_ Least amount to stake, and least that may stay behind a hotkey after a partial exit, in rao.
+    @param min_stake_rao_ Least amount to stake, and least that may stay behind a hotkey after a
+            partial exit, in rao.
     """
     assert vesting_ticks_ > 0 and vesting_ticks_ < 2**32, "staking: vesting out of bounds"
     assert unbonding_ticks_ > 0 and unbonding_ticks_ < 2**32, "staking: delay out of bounds"
@@ -101,7 +108,8 @@ def __init__(
 @external
 def open_pool(hotkey: address, coldkey: address):
     """
-    @notice Make a coldkey the owner of a hotkey and open its pool; only Neurons, which has checked the hotkey's consent.
+    @notice Make a coldkey the owner of a hotkey and open its pool; only Neurons, which has
+            checked the hotkey's consent.
     @dev The same pair again changes nothing; another coldkey reverts.
     @param hotkey Key that works online.
     @param coldkey Key that owns the money and sets the take.
@@ -124,7 +132,8 @@ def add_stake(hotkey: address, amount_rao: uint256) -> uint256:
     """
     @notice Put the caller's tokens behind a hotkey.
     @param hotkey A hotkey with a pool.
-    @param amount_rao Amount in rao, at least the minimum; the caller has allowed this contract to take it.
+    @param amount_rao Amount in rao, at least the minimum; the caller has allowed this contract to
+            take it.
     @return Shares of the pool.
     """
     self._check_pool(hotkey)
@@ -141,9 +150,11 @@ def add_stake(hotkey: address, amount_rao: uint256) -> uint256:
 @external
 def unbond(hotkey: address, shares: uint256) -> uint256:
     """
-    @notice Sell shares for an amount that is fixed now, earns nothing and can be removed after the unbonding period.
+    @notice Sell shares for an amount that is fixed now, earns nothing and can be removed after
+            the unbonding period.
     @param hotkey The hotkey they are behind.
-    @param shares How many of the caller's shares: all, or so many that the rest is worth the minimum.
+    @param shares How many of the caller's shares: all, or so many that the rest is worth the
+            minimum.
     @return Id of the unbonding.
     """
     assert shares > 0, "staking: no shares"
@@ -211,7 +222,9 @@ def remove_stake(unbonding_id: uint256):
     self._unbondings[unbonding_id] = empty(IStaking.Unbonding)
     self.total_unbonding_rao -= unbonding.amount_rao
 
-    log IStaking.StakeRemoved(coldkey=msg.sender, unbonding_id=unbonding_id, amount_rao=unbonding.amount_rao)
+    log IStaking.StakeRemoved(
+        coldkey=msg.sender, unbonding_id=unbonding_id, amount_rao=unbonding.amount_rao
+    )
 
     assert extcall TAO.transfer(msg.sender, unbonding.amount_rao), "staking: not transferred"
 
@@ -219,11 +232,12 @@ def remove_stake(unbonding_id: uint256):
 @external
 def move_stake(from_hotkey: address, to_hotkey: address, shares: uint256):
     """
-    @notice Move stake from one hotkey to another without unbonding. In a consensus epoch it counts for neither:
-            an epoch takes the lower of the stakes at its two ends.
+    @notice Move stake from one hotkey to another without unbonding. In a consensus epoch it
+            counts for neither: an epoch takes the lower of the stakes at its two ends.
     @param from_hotkey The hotkey that loses it.
     @param to_hotkey The hotkey that gains it.
-    @param shares How many of the caller's shares of from_hotkey: worth the minimum, and so is what stays unless it is nothing.
+    @param shares How many of the caller's shares of from_hotkey: worth the minimum, and so is
+            what stays unless it is nothing.
     """
     self._check_pool(to_hotkey)
     assert from_hotkey != to_hotkey, "staking: same hotkey"
@@ -250,8 +264,9 @@ def move_stake(from_hotkey: address, to_hotkey: address, shares: uint256):
 @external
 def set_take(hotkey: address, take_u16: uint256):
     """
-    @notice Set the share of dividends that the hotkey's owner keeps. A fall counts at once; a rise, by at most
-            MAX_TAKE_RISE_U16, counts after one unbonding period. Either replaces a rise that was still to come.
+    @notice Set the share of dividends that the hotkey's owner keeps. A fall counts at once; a
+            rise, by at most MAX_TAKE_RISE_U16, counts after one unbonding period. Either replaces
+            a rise that was still to come.
     @param hotkey A hotkey of the caller.
     @param take_u16 Share of 65,535, at most MAX_TAKE_U16.
     """
@@ -274,8 +289,10 @@ def set_take(hotkey: address, take_u16: uint256):
 @external
 def credit(hotkey: address, amount_rao: uint256):
     """
-    @notice Put a validator's claimed dividends into its pool; only Rewards, which has sent the tokens here before.
-    @dev The owner's take buys shares at the current price, the rest vests. A pool without shares pays its owner.
+    @notice Put a validator's claimed dividends into its pool; only Rewards, which has sent the
+            tokens here before.
+    @dev The owner's take buys shares at the current price, the rest vests. A pool without shares
+            pays its owner.
     @param hotkey A hotkey with a pool.
     @param amount_rao Amount in rao.
     """
@@ -402,7 +419,8 @@ def pool_of(hotkey: address) -> IStaking.PoolState:
     """
     @notice A hotkey's pool now.
     @param hotkey Any.
-    @return All assets, those that still vest, the shares, the take in force, the one to come and when it counts.
+    @return All assets, those that still vest, the shares, the take in force, the one to come and
+            when it counts.
     """
     word: uint256 = self._takes[hotkey]
     take_u16: uint256 = self._take_of(hotkey)
@@ -434,7 +452,8 @@ def unbonding_of(unbonding_id: uint256) -> IStaking.Unbonding:
     """
     @notice One unbonding.
     @param unbonding_id Its id.
-    @return Its coldkey, hotkey, amount and the tick from which it can be removed; zeros if it is over.
+    @return Its coldkey, hotkey, amount and the tick from which it can be removed; zeros if it is
+            over.
     """
     return self._unbondings[unbonding_id]
 
@@ -492,7 +511,8 @@ def _buy(hotkey: address, coldkey: address, amount_rao: uint256) -> uint256:
 @internal
 def _sell(hotkey: address, coldkey: address, shares: uint256) -> uint256:
     """
-    @notice Sell shares of a coldkey that keeps nothing or at least the minimum; the caller notes the new stake.
+    @notice Sell shares of a coldkey that keeps nothing or at least the minimum; the caller notes
+            the new stake.
     """
     amount_rao: uint256 = share_pool._sell(hotkey, coldkey, shares, ticks._tick())
     kept: uint256 = share_pool.members[hotkey][coldkey]
@@ -516,7 +536,8 @@ def _pay_rest(hotkey: address, amount_rao: uint256):
     @notice Pay the owner of a hotkey what belongs to a pool without shares.
     """
     if amount_rao > 0:
-        assert extcall TAO.transfer(self._owners[hotkey], amount_rao), "staking: rest not transferred"
+        owner: address = self._owners[hotkey]
+        assert extcall TAO.transfer(owner, amount_rao), "staking: rest not transferred"
 
 
 @internal

@@ -4,11 +4,13 @@
 """
 @title Tao
 @license AGPL-3.0-only
-@notice The token of the network: ERC-20 with EIP-2612 permits and 9 decimals. Its smallest unit is the rao;
-        1 TAO is 10^9 rao. Every amount in evmtensor is a whole number of rao.
+@notice The token of the network: ERC-20 with EIP-2612 permits and 9 decimals. Its smallest unit
+        is the rao; 1 TAO is 10^9 rao. Every amount in evmtensor is a whole number of rao.
 @custom:invariant totalSupply never passes 21 million TAO and equals the sum of all balances.
-        After the constructor only Emission mints, and it mints what the halving schedule has accrued.
-@custom:trust Nobody owns the token. There is no pause, no list of blocked accounts, no second minter.
+        After the constructor only Emission mints, and it mints what the halving schedule has
+        accrued.
+@custom:trust Nobody owns the token. There is no pause, no list of blocked accounts, no second
+        minter.
 @custom:kill It cannot be stopped.
 """
 

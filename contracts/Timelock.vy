@@ -4,12 +4,16 @@
 """
 @title Timelock
 @license AGPL-3.0-only
-@notice The holder of every power in evmtensor, and its treasury: what it does was announced a delay before.
+@notice The holder of every power in evmtensor, and its treasury: what it does was announced a
+        delay before.
         snekmate's timelock with its roles; the delay is in seconds.
-@custom:invariant Nothing is executed that was not scheduled at least the minimum delay ago, and nothing twice.
-@custom:trust Proposers may schedule and cancel, executors may execute what is ripe. Roles and delay change only through
-        the timelock itself. On real chains it starts without a proposer; on localnet the deployer is one.
-@custom:kill A proposer cancels what has not been executed; a timelock without proposers can do nothing.
+@custom:invariant Nothing is executed that was not scheduled at least the minimum delay ago, and
+        nothing twice.
+@custom:trust Proposers may schedule and cancel, executors may execute what is ripe. Roles and
+        delay change only through the timelock itself. On real chains it starts without a
+        proposer; on localnet the deployer is one.
+@custom:kill A proposer cancels what has not been executed; a timelock without proposers can do
+        nothing.
 """
 
 from snekmate.auth import access_control

@@ -4,8 +4,10 @@
 """
 @title Checkpoints
 @license AGPL-3.0-only
-@notice A value per key and tick that can be read for any tick that is over: what it was after that tick's last change.
-@custom:invariant A key's checkpoints have rising ticks, and only the last one can change, and only within its tick.
+@notice A value per key and tick that can be read for any tick that is over: what it was after
+        that tick's last change.
+@custom:invariant A key's checkpoints have rising ticks, and only the last one can change, and
+        only within its tick.
 """
 
 from contracts.modules import constants as c
@@ -42,8 +44,10 @@ def _write(key: address, tick: uint256, amount: uint256):
 @view
 def _at_hint(key: address, tick: uint256, index: uint256) -> uint256:
     """
-    @notice The value at a tick that is over, with the checkpoint's index as a hint; two storage reads.
-    @dev `index` NOT_FOUND says that the key had no checkpoint yet. A wrong hint reverts: exactly one is right.
+    @notice The value at a tick that is over, with the checkpoint's index as a hint; two storage
+            reads.
+    @dev `index` NOT_FOUND says that the key had no checkpoint yet. A wrong hint reverts: exactly
+            one is right.
     """
     following: uint256 = 0
     amount: uint256 = 0

@@ -4,8 +4,9 @@
 """
 @title Clock
 @license AGPL-3.0-only
-@notice A tick is what Bittensor calls a block: a fixed number of seconds counted from genesis, so that chains
-        with other block times behave alike. Nothing in evmtensor reads a block number.
+@notice A tick is what Bittensor calls a block: a fixed number of seconds counted from genesis, so
+        that chains with other block times behave alike. Nothing in evmtensor reads a block
+        number.
 @custom:invariant The tick never falls, and every call in one block sees the same tick.
 """
 

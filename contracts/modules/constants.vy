@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 # pragma version 0.4.3
-# Numbers that more than one contract uses. A number that belongs to one subject stands in that subject's module.
+# Numbers that more than one contract uses. A number that belongs to one subject stands in that
+# subject's module.
 
 # one TAO in rao; the token has 9 decimals
 RAO_PER_TAO: constant(uint256) = 10**9

@@ -4,10 +4,13 @@
 """
 @title Halving
 @license AGPL-3.0-only
-@notice Bittensor's emission schedule. A tick pays 10^9 >> k rao, where k counts the halvings that issuance has
-        passed; the k-th is passed at 21e15 * (1 - 2^-k) rao, and after the 30th nothing is paid.
-        Source: subtensor block_emission.rs, get_block_emission_for_issuance; twin: offchain/protocol/halving.py.
-@custom:invariant Advancing by a ticks and then by b gives what advancing by a + b gives, for all a and b.
+@notice Bittensor's emission schedule. A tick pays 10^9 >> k rao, where k counts the halvings that
+        issuance has passed; the k-th is passed at 21e15 * (1 - 2^-k) rao, and after the 30th
+        nothing is paid.
+        Source: subtensor block_emission.rs, get_block_emission_for_issuance; twin:
+        offchain/protocol/halving.py.
+@custom:invariant Advancing by a ticks and then by b gives what advancing by a + b gives, for all
+        a and b.
         Issuance never passes MAX_SUPPLY_RAO.
 """
 
@@ -47,7 +50,8 @@ def _rate(issuance_rao: uint256) -> uint256:
 def _advance(issuance_rao: uint256, elapsed_ticks: uint256) -> uint256:
     """
     @notice Issuance in rao after some ticks; each tick pays the rate of the issuance at its start.
-    @dev At most HALVINGS rounds, whatever the number of ticks: one per threshold that lies on the way.
+    @dev At most HALVINGS rounds, whatever the number of ticks: one per threshold that lies on the
+            way.
     """
     issuance: uint256 = issuance_rao
     left_ticks: uint256 = elapsed_ticks

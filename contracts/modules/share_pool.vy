@@ -4,19 +4,25 @@
 """
 @title Share pool
 @license AGPL-3.0-only
-@notice One pool of rao per key, owned by its members in shares. A dividend belongs to the pool at once, but becomes
-        part of the share price linearly, so that nobody gains by buying just before it and selling just after.
-@custom:invariant A pool's shares are the exact sum of its members' shares, and total_assets_rao the sum of all pools' assets.
-        The share price never falls while a pool has shares: every division rounds in the pool's favour.
-        Tokens that are sent to the contract change no price: assets are counted, never read from a balance.
+@notice One pool of rao per key, owned by its members in shares. A dividend belongs to the pool at
+        once, but becomes part of the share price linearly, so that nobody gains by buying just
+        before it and selling just after.
+@custom:invariant A pool's shares are the exact sum of its members' shares, and total_assets_rao
+        the sum of all pools' assets.
+        The share price never falls while a pool has shares: every division rounds in the pool's
+        favour.
+        Tokens that are sent to the contract change no price: assets are counted, never read from
+        a balance.
 """
 
 
-# One virtual rao and a million virtual shares: the first member cannot make the second one's shares round to nothing.
+# One virtual rao and a million virtual shares: the first member cannot make the second one's
+# shares round to nothing.
 VIRTUAL_SHARES: constant(uint256) = 1_000_000
 VIRTUAL_RAO: constant(uint256) = 1
 
-# vesting word: rao still to vest at `start`, 96 bits | start tick, 64 bits | ticks to go at `start` in Q32, 96 bits
+# vesting word: rao still to vest at `start`, 96 bits | start tick, 64 bits | ticks to go at
+# `start` in Q32, 96 bits
 UNVESTED_SHIFT: constant(uint256) = 160
 START_SHIFT: constant(uint256) = 96
 MASK_96: constant(uint256) = 2**96 - 1
@@ -43,9 +49,8 @@ def _buy(key: address, member: address, amount_rao: uint256, tick: uint256) -> u
     @return Shares bought; may be 0 for an amount below the price of one.
     """
     # rounds down: the price does not fall
-    shares: uint256 = (
-        amount_rao * (self.pools[key].shares + VIRTUAL_SHARES) // (self._vested(key, tick) + VIRTUAL_RAO)
-    )
+    all_shares: uint256 = self.pools[key].shares + VIRTUAL_SHARES
+    shares: uint256 = amount_rao * all_shares // (self._vested(key, tick) + VIRTUAL_RAO)
     self.pools[key].assets_rao += amount_rao
     self.pools[key].shares += shares
     # INVARIANT: one delta goes to the member and to the sum
@@ -74,17 +79,20 @@ def _sell(key: address, member: address, shares: uint256, tick: uint256) -> uint
 def _vest(key: address, amount_rao: uint256, tick: uint256, over_ticks: uint256):
     """
     @notice Put rao into a pool for all its members, linearly over some ticks.
-    @dev What still vests from before is joined to it: rao and rao times remaining ticks are both kept, so
-         a stream of dividends vests as fast as if each one had a schedule of its own.
+    @dev What still vests from before is joined to it: rao and rao times remaining ticks are both
+            kept, so that a stream of dividends vests as late, on average, as if each one had a
+            schedule of its own; a single one vests exactly linearly.
     """
     unvested: uint256 = self._unvested(key, tick)
-    # rounds up: 2^-32 of a tick at most, so that many small dividends cannot hold a large one back
-    left_q32: uint256 = (
-        unvested * self._left_q32(self.pools[key].vesting, tick) + amount_rao * (over_ticks << 32) + unvested + amount_rao - 1
-    ) // (unvested + amount_rao)
+    joined: uint256 = unvested + amount_rao
+    rao_ticks_q32: uint256 = (
+        unvested * self._left_q32(self.pools[key].vesting, tick) + amount_rao * (over_ticks << 32)
+    )
+    # rounds up, by 2^-32 of a tick: many small dividends cannot hold a large one back
+    left_q32: uint256 = (rao_ticks_q32 + joined - 1) // joined
     self.pools[key].assets_rao += amount_rao
     self.total_assets_rao += amount_rao
-    self.pools[key].vesting = ((unvested + amount_rao) << UNVESTED_SHIFT) | (tick << START_SHIFT) | left_q32
+    self.pools[key].vesting = (joined << UNVESTED_SHIFT) | (tick << START_SHIFT) | left_q32
 
 
 @internal
@@ -109,7 +117,8 @@ def _worth(key: address, shares: uint256, tick: uint256) -> uint256:
     @notice Rao for which shares can be sold at a tick.
     """
     # rounds down: the price does not fall
-    return shares * (self._vested(key, tick) + VIRTUAL_RAO) // (self.pools[key].shares + VIRTUAL_SHARES)
+    all_shares: uint256 = self.pools[key].shares + VIRTUAL_SHARES
+    return shares * (self._vested(key, tick) + VIRTUAL_RAO) // all_shares
 
 
 @internal

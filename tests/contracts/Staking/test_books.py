@@ -240,15 +240,13 @@ BUGS = {
     ),
     "I-09 selling rounds up": (
         "modules/share_pool.vy",
-        "    return shares * (self._vested(key, tick) + VIRTUAL_RAO) // ("
-        "self.pools[key].shares + VIRTUAL_SHARES)",
-        "    return 1 + shares * (self._vested(key, tick) + VIRTUAL_RAO) // ("
-        "self.pools[key].shares + VIRTUAL_SHARES)",
+        "    return shares * (self._vested(key, tick) + VIRTUAL_RAO) // all_shares",
+        "    return 1 + shares * (self._vested(key, tick) + VIRTUAL_RAO) // all_shares",
     ),
     "I-09 buying rounds up": (
         "modules/share_pool.vy",
-        "// (self._vested(key, tick) + VIRTUAL_RAO)\n    )",
-        "// (self._vested(key, tick) + VIRTUAL_RAO) + VIRTUAL_SHARES * 2\n    )",
+        "amount_rao * all_shares // (self._vested(key, tick) + VIRTUAL_RAO)",
+        "amount_rao * all_shares // (self._vested(key, tick) + VIRTUAL_RAO) + VIRTUAL_SHARES * 2",
     ),
     "C3 the rest of an empty pool goes to the next member": (
         "modules/share_pool.vy",
