@@ -368,6 +368,28 @@ def seat_at(netuid: uint256, seat: uint256, epoch: uint256) -> INeurons.Seat:
 
 @external
 @view
+def holder_of(netuid: uint256, seat: uint256, epoch: uint256) -> (uint256, address):
+    """
+    @notice Who was given a seat, and its hotkey, in one call; unlike `seat_at` also if the holder
+            was replaced as a neuron since, which leaves the seat empty.
+    @param netuid Number of the subnet.
+    @param seat Number of the seat.
+    @param epoch Two epochs ago to the next one.
+    @return Registration id and hotkey; both 0 = nobody.
+    """
+    assert seat < c.MAX_SEATS, "neurons: no such seat"
+    uid: uint256 = 0
+    generation: uint256 = 0
+    since_epoch: uint256 = 0
+    uid, generation, since_epoch = seats._holder_at(netuid, seat, epoch)
+    if generation == 0:
+        return 0, empty(address)
+    registration_id: uint256 = ids._pack(netuid, uid, generation)
+    return registration_id, hotkeys._hotkey_of(registration_id)
+
+
+@external
+@view
 def seats_at(netuid: uint256, epoch: uint256) -> DynArray[uint256, c.MAX_SEATS]:
     """
     @notice All seats of an epoch.

@@ -7,7 +7,8 @@
 @notice Holds the pay of final epochs; anybody may claim it for anybody, at any time, from any final
         root.
 @custom:invariant paid_rao[netuid] <= received_rao[netuid], for every subnet.
-    A root is never zero and never overwritten. What a registration id has been paid never falls.
+    A root is never zero and never overwritten: roots of a subnet come in the order of their epochs.
+    What a registration id has been paid never falls.
 @custom:trust Settlement adds roots; whatever a root says, a subnet's claims take no more than was
     sent for it.
 @custom:kill Nothing can be stopped: nobody can pause the claims of final roots.
@@ -26,18 +27,17 @@ implements: IRewards
 
 MAX_CLAIMS: constant(uint256) = 32
 U128_MAX: constant(uint256) = 2**128 - 1
+U96_MAX: constant(uint256) = 2**96 - 1
 
 TAO: immutable(IERC20)
 STAKING: immutable(IStaking)
 NEURONS: immutable(INeurons)
 SETTLEMENT: immutable(address)
 
-# netuid -> received_rao << 128 | paid_rao; one slot, as a claim needs both
-_caps: HashMap[uint256, uint256]
-# netuid -> epoch -> root
+# netuid -> next epoch 64 | received_rao 96 | paid_rao 96; one slot, as a claim needs the last two
+_books: HashMap[uint256, uint256]
+# netuid -> epoch << 64 | depth -> root; a path of another length finds no root
 _roots: HashMap[uint256, HashMap[uint256, bytes32]]
-# netuid -> epoch -> depth of that root; a netuid that is used again may have another one
-_depths: HashMap[uint256, HashMap[uint256, uint256]]
 # registration id -> server_rao << 128 | validator_rao already paid
 _claimed: HashMap[uint256, uint256]
 
@@ -70,12 +70,13 @@ def add_root(netuid: uint256, epoch: uint256, root: bytes32, depth: uint256, pay
     assert msg.sender == SETTLEMENT, "rewards: not settlement"
     assert root != empty(bytes32), "rewards: root is zero"
     assert depth <= merkle.MAX_DEPTH, "rewards: tree too deep"
-    assert self._roots[netuid][epoch] == empty(bytes32), "rewards: root exists"
+    book: uint256 = self._books[netuid]
+    # Epoch numbers go on when a netuid is used again, so a later root is of a later epoch.
+    assert epoch >= book >> 192, "rewards: not a later epoch"
 
-    self._roots[netuid][epoch] = root
-    self._depths[netuid][epoch] = depth
-    # SAFETY: all that is ever sent is below 21e15 rao < 2**55, so neither half reaches the other.
-    self._caps[netuid] += payouts_rao << 128
+    self._roots[netuid][epoch << 64 | depth] = root
+    # SAFETY: all that is ever sent is below 21e15 rao < 2**55, so no field reaches the next.
+    self._books[netuid] = (epoch + 1) << 192 | (book & (2**192 - 1)) + (payouts_rao << 96)
 
     log IRewards.RootAdded(netuid=netuid, epoch=epoch, root=root, payouts_rao=payouts_rao)
 
@@ -113,7 +114,7 @@ def root_of(netuid: uint256, epoch: uint256) -> bytes32:
     @param epoch Number of the epoch.
     @return The root, zero if the epoch has none.
     """
-    return self._roots[netuid][epoch]
+    return self._roots[netuid][epoch << 64 | self._depth_of(netuid, epoch)]
 
 
 @external
@@ -123,9 +124,9 @@ def depth_of(netuid: uint256, epoch: uint256) -> uint256:
     @notice Length that a path to a root must have.
     @param netuid Number of the subnet.
     @param epoch Number of the epoch.
-    @return log2 of the number of leaves.
+    @return log2 of the number of leaves; 0 if the epoch has no root.
     """
-    return self._depths[netuid][epoch]
+    return self._depth_of(netuid, epoch)
 
 
 @external
@@ -147,7 +148,7 @@ def received_rao(netuid: uint256) -> uint256:
     @param netuid Number of the subnet.
     @return Amount in rao.
     """
-    return self._caps[netuid] >> 128
+    return (self._books[netuid] >> 96) & U96_MAX
 
 
 @external
@@ -158,7 +159,7 @@ def paid_rao(netuid: uint256) -> uint256:
     @param netuid Number of the subnet.
     @return Amount in rao.
     """
-    return self._caps[netuid] & U128_MAX
+    return self._books[netuid] & U96_MAX
 
 
 @internal
@@ -170,9 +171,9 @@ def _pay(netuid: uint256, claim: IRewards.Claim):
     self._check_proof(netuid, claim)
 
     claimed: uint256 = self._claimed[registration_id]
-    cap: uint256 = self._caps[netuid]
+    book: uint256 = self._books[netuid]
     # INVARIANT: never more than the subnet received; what a cap holds back stays claimable.
-    available_rao: uint256 = (cap >> 128) - (cap & U128_MAX)
+    available_rao: uint256 = ((book >> 96) & U96_MAX) - (book & U96_MAX)
     server_rao: uint256 = self._excess(claim.server_cumulative_rao, claimed >> 128)
     server_rao = min(server_rao, available_rao)
     validator_rao: uint256 = self._excess(claim.validator_cumulative_rao, claimed & U128_MAX)
@@ -182,7 +183,7 @@ def _pay(netuid: uint256, claim: IRewards.Claim):
 
     # SAFETY: both halves stay at or below what was received, < 2**55.
     self._claimed[registration_id] = claimed + (server_rao << 128) + validator_rao
-    self._caps[netuid] = cap + server_rao + validator_rao
+    self._books[netuid] = book + server_rao + validator_rao
 
     # Looked up now, so that a new coldkey is paid; a replaced id keeps its hotkey for ever.
     hotkey: address = staticcall NEURONS.hotkey_of(registration_id)
@@ -203,6 +204,18 @@ def _pay(netuid: uint256, claim: IRewards.Claim):
 
 
 @internal
+@view
+def _depth_of(netuid: uint256, epoch: uint256) -> uint256:
+    """
+    @notice Depth of an epoch's root; for reading only, a claim says it by the length of its path.
+    """
+    for depth: uint256 in range(merkle.MAX_DEPTH + 1):
+        if self._roots[netuid][epoch << 64 | depth] != empty(bytes32):
+            return depth
+    return 0
+
+
+@internal
 @pure
 def _excess(cumulative_rao: uint256, claimed_rao: uint256) -> uint256:
     """
@@ -219,20 +232,16 @@ def _check_proof(netuid: uint256, claim: IRewards.Claim):
     """
     registration_id: uint256 = claim.registration_id
     assert ids._netuid(registration_id) == netuid, "rewards: id of another subnet"
-    root: bytes32 = self._roots[netuid][claim.epoch]
-    assert root != empty(bytes32), "rewards: no root"
+    depth: uint256 = len(claim.proof)
+    root: bytes32 = self._roots[netuid][claim.epoch << 64 | depth]
+    assert root != empty(bytes32), "rewards: no root of this depth"
 
     uid: uint256 = ids._uid(registration_id)
-    depth: uint256 = self._depths[netuid][claim.epoch]
     leaf: bytes32 = domains._leaf(
         domains._leaf_prefix(self, netuid),
         registration_id,
         claim.server_cumulative_rao,
         claim.validator_cumulative_rao,
     )
-    proven: bool = (
-        len(claim.proof) == depth
-        and uid < 1 << depth
-        and merkle._root_from(leaf, uid, claim.proof) == root
-    )
+    proven: bool = uid < 1 << depth and merkle._root_from(leaf, uid, claim.proof) == root
     assert proven, concat("rewards: wrong proof of uid ", uint2str(uid))

@@ -42,10 +42,8 @@ STAKING: immutable(IStaking)
 SUBNETS: immutable(ISubnets)
 NEURONS: immutable(INeurons)
 
-# netuid << 128 | epoch << 64 | seat -> commit hash
-_commits: HashMap[uint256, bytes32]
-# the same key -> hash of the masked row
-_row_hashes: HashMap[uint256, bytes32]
+# netuid << 128 | epoch << 64 | seat -> commit hash; from the reveal on, hash of the masked row
+_hashes: HashMap[uint256, bytes32]
 # the same key -> stake_rao << 64 | row_sum << 8 | revealed; one slot instead of three
 _records: HashMap[uint256, uint256]
 
@@ -81,14 +79,19 @@ def commit_weights(netuid: uint256, seat: uint256, commit_hash: bytes32):
                        hash and salt.
     """
     epoch: uint256 = (staticcall SUBNETS.epoch_at(netuid, ticks._tick())).epoch
-    registration_id: uint256 = self._registration_in(netuid, seat, epoch)
-    key: uint256 = self._key(netuid, epoch, seat)
-    assert msg.sender == staticcall NEURONS.hotkey_of(registration_id), "weights: not your seat"
+    registration_id: uint256 = 0
+    hotkey: address = empty(address)
+    # Somebody who was replaced as a neuron may still commit, which saves everybody else two reads;
+    # its seat is empty, so it can never reveal.
+    registration_id, hotkey = staticcall NEURONS.holder_of(netuid, seat, epoch)
+    assert registration_id != 0, "weights: seat is empty"
+    assert msg.sender == hotkey, "weights: not your seat"
     assert commit_hash != empty(bytes32), "weights: hash is zero"
-    assert self._commits[key] == empty(bytes32), "weights: already committed"
+    key: uint256 = self._key(netuid, epoch, seat)
+    assert self._hashes[key] == empty(bytes32), "weights: already committed"
 
     # INVARIANT: one commit per seat and epoch.
-    self._commits[key] = commit_hash
+    self._hashes[key] = commit_hash
 
     log IWeights.WeightsCommitted(
         netuid=netuid,
@@ -128,11 +131,12 @@ def reveal_weights(
     assert salt != empty(bytes32), "weights: salt is zero"
     key: uint256 = self._key(netuid, epoch, seat)
     assert self._records[key] == 0, "weights: already revealed"
-    registration_id: uint256 = self._registration_in(netuid, seat, epoch)
+    registration_id: uint256 = (staticcall NEURONS.seat_at(netuid, seat, epoch)).registration_id
+    assert registration_id != 0, "weights: seat is empty"
     opened: bytes32 = domains._commit_hash(
         netuid, epoch, registration_id, rows._hash(row), salt
     )
-    assert self._commits[key] == opened, "weights: not the commit"
+    assert self._hashes[key] == opened, "weights: not the commit"
 
     hotkey: address = staticcall NEURONS.hotkey_of(registration_id)
     masked: Bytes[rows.MAX_ROW_BYTES] = self._masked(netuid, epoch, registration_id, hotkey, row)
@@ -147,7 +151,7 @@ def reveal_weights(
     )
     stake_rao = min(stake_rao, stake_after_rao)
 
-    self._row_hashes[key] = row_hash
+    self._hashes[key] = row_hash
     # SAFETY: row_sum < 2**26 lies in 56 bits; stake_rao <= 21e15 < 2**55.
     self._records[key] = stake_rao << 64 | row_sum << 8 | REVEALED
 
@@ -167,13 +171,14 @@ def reveal_weights(
 @view
 def commit_of(netuid: uint256, epoch: uint256, seat: uint256) -> bytes32:
     """
-    @notice What a seat committed to; it stays after the reveal.
+    @notice What a seat has committed to and not revealed yet.
     @param netuid Number of the subnet.
     @param epoch Epoch of the commit.
     @param seat Seat of the validator.
-    @return The hash, zero if there is none.
+    @return The hash, zero if there is none or it was revealed.
     """
-    return self._commits[self._key(netuid, epoch, seat)]
+    key: uint256 = self._key(netuid, epoch, seat)
+    return empty(bytes32) if self._records[key] != 0 else self._hashes[key]
 
 
 @external
@@ -189,7 +194,7 @@ def row_of(netuid: uint256, epoch: uint256, seat: uint256) -> IWeights.Row:
     key: uint256 = self._key(netuid, epoch, seat)
     record: uint256 = self._records[key]
     return IWeights.Row(
-        row_hash=self._row_hashes[key],
+        row_hash=self._hashes[key] if record != 0 else empty(bytes32),
         row_sum=(record & (2**64 - 1)) >> 8,
         stake_rao=record >> 64,
         revealed=record & REVEALED == 1,
@@ -214,21 +219,10 @@ def rows_of(netuid: uint256, epoch: uint256, seats: uint256) -> DynArray[uint256
         record: uint256 = self._records[key]
         row_hash: uint256 = 0
         if record != 0:
-            row_hash = convert(self._row_hashes[key], uint256)
+            row_hash = convert(self._hashes[key], uint256)
         words.append(row_hash)
         words.append(record)
     return words
-
-
-@internal
-@view
-def _registration_in(netuid: uint256, seat: uint256, epoch: uint256) -> uint256:
-    """
-    @notice Registration id of the validator in a seat.
-    """
-    registration_id: uint256 = (staticcall NEURONS.seat_at(netuid, seat, epoch)).registration_id
-    assert registration_id != 0, "weights: seat is empty"
-    return registration_id
 
 
 @internal

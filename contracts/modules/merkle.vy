@@ -21,10 +21,11 @@ def _root_from(leaf: bytes32, position: uint256, path: DynArray[bytes32, MAX_DEP
     node: bytes32 = leaf
     bits: uint256 = position
     for sibling: bytes32 in path:
+        # as in `_node`, which would cost a quarter more here
         if bits & 1 == 0:
-            node = self._node(node, sibling)
+            node = keccak256(abi_encode(node, sibling))
         else:
-            node = self._node(sibling, node)
+            node = keccak256(abi_encode(sibling, node))
         bits >>= 1
     return node
 

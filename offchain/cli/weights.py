@@ -40,7 +40,7 @@ def show_weights(
         shares = _shares(unpack_row(row.row)) if row else {}
         text = ", ".join(f"{uid}: {share:.3f}" for uid, share in shares.items())
         table.append(
-            (seat, "yes" if committed else "no", tao(row.stake_rao) if row else None, text)
+            (seat, "yes" if committed or row else "no", tao(row.stake_rao) if row else None, text)
         )
         value.append({"seat": seat, "committed": committed, "revealed": row})
     columns = ("seat", "committed", "stake TAO", "weights")

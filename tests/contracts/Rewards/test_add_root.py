@@ -35,11 +35,25 @@ def test_add_root__zero__reverts(payroll: Payroll) -> None:
         payroll.rewards.add_root(payroll.netuid, 0, bytes(32), 4, 0, sender=payroll.settlement)
 
 
-@pytest.mark.parametrize("again", [ROOT, b"\x12" * 32])
-def test_add_root__epoch_that_has_one__reverts(payroll: Payroll, again: bytes) -> None:
-    payroll.rewards.add_root(payroll.netuid, 0, ROOT, 4, 0, sender=payroll.settlement)
-    with boa.reverts("rewards: root exists"):
-        payroll.rewards.add_root(payroll.netuid, 0, again, 4, 0, sender=payroll.settlement)
+@pytest.mark.parametrize("epoch", [5, 4, 0])
+@pytest.mark.parametrize("depth", [3, 4, 5])
+def test_add_root__epoch_that_has_one_or_an_earlier_one__reverts(
+    payroll: Payroll, epoch: int, depth: int
+) -> None:
+    """A root is never overwritten: an epoch cannot get a second one, of another depth either."""
+    payroll.rewards.add_root(payroll.netuid, 5, ROOT, 4, 0, sender=payroll.settlement)
+    with boa.reverts("rewards: not a later epoch"):
+        payroll.rewards.add_root(
+            payroll.netuid, epoch, b"\x12" * 32, depth, 0, sender=payroll.settlement
+        )
+    assert payroll.rewards.root_of(payroll.netuid, 5) == ROOT
+
+
+def test_add_root__other_subnets__have_epochs_of_their_own(payroll: Payroll) -> None:
+    payroll.rewards.add_root(payroll.netuid, 5, ROOT, 4, 0, sender=payroll.settlement)
+    payroll.rewards.add_root(payroll.netuid + 1, 2, ROOT, 4, 0, sender=payroll.settlement)
+    assert payroll.rewards.root_of(payroll.netuid + 1, 2) == ROOT
+    assert payroll.rewards.root_of(payroll.netuid, 2) == bytes(32)
 
 
 def test_G7_add_root__deeper_than_a_path_can_be__reverts(payroll: Payroll) -> None:

@@ -40,8 +40,12 @@ NAIVE_LEAF = (
     )""",
     "    return keccak256(abi_encode(registration_id, server_cumulative_rao))",
 )
-NO_DEPTH = ("Rewards.vy", "len(claim.proof) == depth\n        and ", "")
-NO_UID = ("Rewards.vy", "uid < 1 << depth\n        and ", "")
+NO_DEPTH = (
+    "Rewards.vy",
+    "depth: uint256 = len(claim.proof)",
+    "depth: uint256 = self._depth_of(netuid, claim.epoch)",
+)
+NO_UID = ("Rewards.vy", "uid < 1 << depth and ", "")
 NO_SUBNET = ("Rewards.vy", "assert ids._netuid(registration_id) == netuid, ", "assert True, ")
 
 
@@ -109,7 +113,11 @@ def test_G2_claim__every_truncation_and_extension__reverts(payroll: Payroll) -> 
     paths += [honest.proof[:i] + honest.proof[i + 1 :] for i in range(4)]
     paths += [[*honest.proof, *[bytes(32)] * 6]]
     for siblings in paths:
-        with boa.reverts("rewards: wrong proof of uid 0"):
+        wrong_depth = len(siblings) != 4
+        reason = (
+            "rewards: no root of this depth" if wrong_depth else "rewards: wrong proof of uid 0"
+        )
+        with boa.reverts(reason):
             payroll.rewards.claim(payroll.netuid, honest._replace(proof=siblings))
     with pytest.raises(Exception, match="10"):
         payroll.rewards.claim(payroll.netuid, honest._replace(proof=[bytes(32)] * 11))

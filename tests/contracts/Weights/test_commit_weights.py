@@ -97,7 +97,7 @@ def test_commit_weights__gas__is_at_most_66k(voting: Voting) -> None:
 @pytest.mark.soundness
 def test_commit_weights__sender_unchecked__is_caught(voting: Voting) -> None:
     """The seeded bug: anybody fills a seat's one commit of the epoch."""
-    check = "assert msg.sender == staticcall NEURONS.hotkey_of(registration_id), "
+    check = "assert msg.sender == hotkey, "
     broken = voting.with_bug(("Weights.vy", check, "assert True, ")).weights
     broken.commit_weights(voting.netuid, 0, HASH, sender=role_address("stranger"))
     assert broken.commit_of(voting.netuid, 0, 0) == HASH

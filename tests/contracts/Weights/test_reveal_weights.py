@@ -52,6 +52,7 @@ def test_reveal_weights__by_the_hotkey__stores_the_masked_row_and_logs(committed
     assert event.row_hash == row_hash(masked)
     assert event.row_sum == row_sum(masked)
     assert event.stake_rao == STAKE_RAO
+    assert committed.weights.commit_of(committed.netuid, 0, 1) == bytes(32), "nothing left to open"
     kept = committed.weights.row_of(committed.netuid, 0, 1)
     assert kept == (row_hash(masked), row_sum(masked), STAKE_RAO, True)
     words = committed.weights.rows_of(committed.netuid, 0, 3)

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gas of the operations that everybody pays for: receipts of a real chain, compared with gas.json.
+
+One subnet of 256 uids and 64 validators, every weight and every old bond non-zero, two epochs
+deep. `pytest -m gas --update` rewrites the snapshot; read the difference before you commit it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from offchain.protocol.rows import pack_row
+from offchain.settlement import challenge
+from offchain.settlement.history import History, Proposal
+from offchain.settlement.payouts import PayTree
+from tests.contracts import life
+from tests.contracts.deployment import FULL, RAO, role_address
+from tests.contracts.Weights.voting import SALT, Voting
+from tests.gas.anvil_world import (
+    CHAIN_ID,
+    MAX_TRANSACTION_GAS,
+    AnvilWorld,
+    Node,
+    anvil,
+    deploy,
+)
+
+SNAPSHOT = Path(__file__).with_name("gas.json")
+UIDS, SEATS = 256, 64
+BLOCKS = UIDS // 16
+COLDKEY = role_address("coldkey of all")
+PROPOSER = role_address("proposer")
+CHALLENGER = role_address("challenger")
+LARGEST_TRANSACTION_BYTES = 128 * 1024
+
+# issue 4; what one transaction, or the sum of several, may use
+BUDGET = {
+    "commit": 66_000,
+    "reveal of 256 uids": 130_000,
+    "close 64 x 256": 620_000,
+    "propose 64 x 256": 220_000,
+    "challenge a block": 1_100_000,
+    "challenge the sums": 400_000,
+    "prove all blocks in 1": 7_000_000,
+    "prove all blocks in 4, sum": 9_500_000,
+    "finalize": 900_000,
+    "first claim of a miner": 95_000,
+    "later claim of a miner": 66_000,
+    "ten later claims in 1": 350_000,
+    "claim of a validator into its pool": 140_000,
+}
+
+
+@dataclass
+class Subnet:
+    """The subnet, its off-chain history, and the gas of what was measured."""
+
+    world: AnvilWorld
+    voting: Voting
+    history: History
+    gas: dict[str, int]
+
+    @property
+    def node(self) -> Node:
+        return self.world.node
+
+    @property
+    def netuid(self) -> int:
+        return self.voting.netuid
+
+    def note(self, what: str, times: int = 1) -> None:
+        """The last transaction's gas under a name; the largest if there are several."""
+        used = int(self.node.receipt["gasUsed"])
+        assert used < MAX_TRANSACTION_GAS
+        self.gas[what] = max(used, self.gas.get(what, 0)) if times > 1 else used
+
+    def vote(self, epoch: int) -> None:
+        """All validators commit to dense rows and reveal them."""
+        rng = Random(epoch)
+        rows = [pack_row([rng.randint(256, 65_535) for _ in range(UIDS)]) for _ in range(SEATS)]
+        for seat, row in enumerate(rows):
+            self.voting.commit(seat, epoch, row)
+            self.note("commit", SEATS)
+        self.voting.go(epoch + 1)
+        for seat, row in enumerate(rows):
+            self.voting.reveal(seat, epoch, row, SALT)
+            self.note("reveal of 256 uids", SEATS)
+            masked = self.world.weights.last("WeightsRevealed").row
+            self.history.weights_revealed(epoch, seat, bytes(masked))
+
+    def close(self, epoch: int) -> None:
+        window = self.world.subnets.window_of(self.netuid, epoch)
+        self.world.warp_to(window.start_tick + window.tempo + window.reveal_ticks)
+        self.world.settlement.close(self.netuid, epoch)
+        self.note("close 64 x 256")
+        closed = self.world.settlement.last("EpochClosed")
+        self.history.epoch_closed(
+            closed.header, closed.seats, closed.generations, closed.frozen_hash, 0
+        )
+
+    def propose(self, epoch: int, trace: tuple[int, ...]) -> int:
+        settlement = self.world.settlement
+        bond = settlement.bond_rao(self.netuid, epoch)
+        self.world.give(PROPOSER, bond, self.world.address["Settlement"])
+        parent = self.history.parent_id(epoch)
+        assert parent is not None
+        made = settlement.propose(self.netuid, epoch, parent, bond, list(trace), sender=PROPOSER)
+        self.note("propose 64 x 256")
+        proposal = Proposal(int(made), parent, PROPOSER, bond, trace, 0)
+        self.history.epoch_proposed(epoch, proposal)
+        return int(made)
+
+    def finalize(self, epoch: int, proposal_id: int) -> None:
+        closed = self.history.epochs[epoch]
+        base = list(self.history.base(epoch))
+        assert closed.live is not None
+        words = [list(part) for part in (closed.header, closed.seats, closed.generations)]
+        carried = list(self.history.carried(epoch))
+        self.world.settlement.finalize(proposal_id, *words, list(closed.live.trace), base, carried)
+        self.note("finalize")
+        final = self.world.settlement.last("EpochFinalized")
+        self.history.epoch_finalized(epoch, proposal_id, final.cumulatives)
+
+    def claim(self, epoch: int, uid: int) -> tuple[Any, ...]:
+        closed, pay = self.history.epochs[epoch], self.history.cumulatives(epoch)
+        tree = PayTree(closed.frozen, pay, CHAIN_ID, self.world.address["Rewards"])
+        identity = closed.frozen.registration_id(uid)
+        mine = pay[uid]
+        return epoch, identity, mine.server_rao, mine.validator_rao, tree.proof(uid)
+
+
+def open_subnet(world: AnvilWorld) -> Subnet:
+    """256 neurons of one coldkey, but for two miners with their own; 64 of them in seats."""
+    netuid = life.create(world, max_uids=UIDS, max_validators=SEATS)
+    voting = Voting(world, netuid, UIDS, [f"neuron {uid}" for uid in range(SEATS)])
+    for spender in ("Neurons", "Staking"):
+        world.give(COLDKEY, 100_000 * RAO, world.address[spender])
+    for uid in range(UIDS):
+        if uid in (64, 65):
+            life.register(world, netuid, f"neuron {uid}")
+            continue
+        hotkey = life.key(f"neuron {uid}")
+        consent = life.consent(world, netuid, hotkey, COLDKEY)
+        world.neurons.register(netuid, hotkey.address, life.NO_LIMIT, consent, sender=COLDKEY)
+    for seat in range(SEATS):
+        world.staking.add_stake(voting.hotkey(seat), (1_000 + seat) * RAO, sender=COLDKEY)
+    world.warp(1)
+    life.start(world, netuid, in_ticks=100)
+    for seat in range(SEATS):
+        world.neurons.poke(netuid, seat, seat)
+    voting.go(0)
+    return Subnet(world, voting, History(netuid), {})
+
+
+def measure_disputes(subnet: Subnet) -> None:
+    """A wrong rank and a wrong dividend total, each struck in one transaction."""
+    true = subnet.history.result(1).words
+    for what, index, bits in (("a block", 1, 1), ("the sums", len(true) - 1, 1)):
+        with subnet.node.undone():
+            wrong = list(true)
+            wrong[index] ^= bits
+            subnet.propose(1, tuple(wrong))
+            examination = challenge.examine(subnet.history, 1)
+            settlement = subnet.world.settlement
+            if what == "a block":
+                arguments = challenge.challenge_block(examination, 0)
+                settlement.challenge_block(*arguments, sender=CHALLENGER)
+            else:
+                settlement.challenge_sum(*challenge.sums(examination), sender=CHALLENGER)
+            subnet.note(f"challenge {what}")
+            assert subnet.world.settlement.last("ProposalStruck").reward_rao > 0
+
+
+def measure_proofs(subnet: Subnet, parts: int) -> None:
+    """All blocks of the live proposal, over `parts` transactions."""
+    examination = challenge.examine(subnet.history, 1)
+    used = []
+    for part in range(parts):
+        chosen = range(part * BLOCKS // parts, (part + 1) * BLOCKS // parts)
+        subnet.world.settlement.prove(*challenge.prove(examination, chosen))
+        used.append(int(subnet.node.receipt["gasUsed"]))
+        sent = subnet.node.w3.eth.get_transaction(subnet.node.receipt["transactionHash"])
+        assert len(sent["input"]) < LARGEST_TRANSACTION_BYTES
+    assert max(used) < MAX_TRANSACTION_GAS
+    subnet.gas[f"prove all blocks in {parts}" + (", sum" if parts > 1 else "")] = sum(used)
+    if parts > 1:
+        subnet.gas[f"prove all blocks in {parts}, largest"] = max(used)
+        return
+    subnet.world.settlement.prove_sum(*challenge.sums(examination))
+    subnet.note("prove the sums")
+
+
+def measure_claims(subnet: Subnet) -> None:
+    """Epoch 0 and 1 are final; uid 64 has a coldkey that never held a token since."""
+    rewards, netuid = subnet.world.rewards, subnet.netuid
+    rewards.claim(netuid, subnet.claim(0, 64))
+    subnet.note("first claim of a miner")
+    rewards.claim(netuid, subnet.claim(1, 64))
+    subnet.note("later claim of a miner")
+    rewards.claim(netuid, subnet.claim(0, 0))
+    subnet.note("claim of a validator into its pool")
+    for uid in range(70, 80):
+        rewards.claim(netuid, subnet.claim(0, uid))
+    rewards.claim_many(netuid, [subnet.claim(1, uid) for uid in range(70, 80)])
+    subnet.note("ten later claims in 1")
+
+
+@pytest.fixture(scope="module")
+def measured() -> Iterator[dict[str, int]]:
+    with anvil() as node:
+        subnet = open_subnet(deploy(node, FULL))
+        subnet.vote(0)
+        subnet.close(0)
+        proposal = subnet.propose(0, subnet.history.result(0).words)
+        subnet.world.warp(FULL.profile.window_ticks)
+        subnet.finalize(0, proposal)
+
+        subnet.vote(1)
+        subnet.close(1)
+        measure_disputes(subnet)
+        proposal = subnet.propose(1, subnet.history.result(1).words)
+        for parts in (1, 4):
+            with node.undone():
+                measure_proofs(subnet, parts)
+        subnet.world.warp(FULL.profile.window_ticks)
+        subnet.finalize(1, proposal)
+        measure_claims(subnet)
+        yield subnet.gas
+
+
+@pytest.mark.gas
+@pytest.mark.chain
+@pytest.mark.slow
+def test_gas__every_operation__is_in_budget_and_as_committed(
+    measured: dict[str, int], update_snapshots: Callable[[Path, str], None]
+) -> None:
+    print(json.dumps(measured, indent=1, sort_keys=True))
+    over = {what: measured[what] for what, most in BUDGET.items() if measured[what] > most}
+    assert over == {}
+    update_snapshots(SNAPSHOT, json.dumps(measured, indent=1, sort_keys=True) + "\n")
