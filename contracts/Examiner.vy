@@ -442,8 +442,13 @@ def _seats(
     @notice Two words for every seat; reverts if too few of the occupied ones revealed.
     @dev Loops over at most 64 seats.
     """
-    holders: DynArray[uint256, c.MAX_SEATS] = staticcall NEURONS.seats_at(netuid, epoch)
     next_holders: DynArray[uint256, c.MAX_SEATS] = staticcall NEURONS.seats_at(netuid, epoch + 1)
+    holders: DynArray[uint256, c.MAX_SEATS] = next_holders
+    for i: uint256 in range(len(next_holders), bound=c.MAX_SEATS):
+        # whoever sits there next and has sat there before is the holder; asking costs 100k gas
+        if next_holders[i] == 0 or next_holders[i] & frozen.U64 > epoch:
+            holders = staticcall NEURONS.seats_at(netuid, epoch)
+            break
     rows: DynArray[uint256, frozen.MAX_SEAT_WORDS] = staticcall WEIGHTS.rows_of(
         netuid, epoch, len(holders)
     )

@@ -78,14 +78,16 @@ def _are_sums(
     width: uint256 = (seats + 3) // 4
     assert len(partials) == width * blocks, "trace: wrong partials"
     totals: uint256[MAX_TOTAL_WORDS] = empty(uint256[MAX_TOTAL_WORDS])
+    at: uint256 = 0
     for b: uint256 in range(blocks, bound=MAX_BLOCKS):
         vector: uint256[MAX_TOTAL_WORDS] = empty(uint256[MAX_TOTAL_WORDS])
         for i: uint256 in range(width, bound=MAX_TOTAL_WORDS):
-            partial: uint256 = partials[b * width + i]
+            partial: uint256 = partials[at]
             vector[i] = partial
-            # SAFETY: with a true total rank a lane sums to at most 2**32 and a false one has been caught above; should
-            # lanes run over all the same, they do so alike for everybody who adds these words.
+            # SAFETY: `at` stays below the length checked above. With a true total rank a lane sums to at most 2**32 and a
+            # false one has been caught above; should lanes run over all the same, they do so alike for everybody.
             totals[i] = unsafe_add(totals[i], partial)
+            at = unsafe_add(at, 1)
         opened: bytes32 = keccak256(slice(abi_encode(vector), 0, 32 * width))
         named: uint256 = words[1 + BLOCK_WORDS * b + PARTIAL_HASH]
         assert convert(opened, uint256) == named, "trace: wrong partials"
