@@ -9,19 +9,13 @@ It knows no hotkeys and signs no receipts, so it listens on loopback unless told
 wants `Authorization: Bearer TOKEN` for inference as soon as a token is set.
 """
 
-import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from aiohttp import web
 
 from miners.errors import MinerError, ModelError
 from offchain.subnets.base import TensorSpec
@@ -47,86 +41,70 @@ class Edge:
     def __init__(self, miner: "Miner", token: str = "") -> None:
         self._miner, self._token = miner, token
         self._decoder = _decoder(miner.subnet.MODEL.inputs)
-        self._registry = CollectorRegistry()
-        self._registry.register(self)
-        self.app = Starlette(
-            routes=[
-                Route("/health", self._health),
-                Route("/metrics", self._metrics),
-                Route("/v1/infer", self._infer, methods=["POST"]),
-            ]
-        )
-        self._server: Any = None
-        self._serving: asyncio.Task[None] | None = None
+        self._runner: web.AppRunner | None = None
         self.port = 0
 
     async def serve(self, host: str = "127.0.0.1", port: int = 0) -> "Edge":
         """Listen; port 0 takes a free one. MinerError if the port is taken."""
-        import uvicorn
-
-        config = uvicorn.Config(
-            self.app,
-            host=host,
-            port=port,
-            log_level="error",
-            access_log=False,
-            lifespan="off",
-            limit_concurrency=256,
-            timeout_keep_alive=5,
-        )
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app.router.add_get("/health", self._health)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_post("/v1/infer", self._infer)
+        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=5)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
         try:
-            sock = config.bind_socket()
-        except SystemExit as error:  # uvicorn's way to say that the port is taken
+            await site.start()
+        except OSError as error:
+            await self._runner.cleanup()
             raise MinerError(
-                f"edge: cannot open {host}:{port}", next_step="Choose a free port."
+                f"edge: cannot open {host}:{port}: {error.strerror}",
+                next_step="Choose a free port.",
             ) from error
-        sock.listen(256)
-        self.port = sock.getsockname()[1]
-        self._server = uvicorn.Server(config)
-        self._serving = asyncio.create_task(self._server.serve([sock]))
+        self.port = self._runner.addresses[0][1]
         return self
 
     async def close(self) -> None:
         """Stop listening."""
-        if self._serving is not None:
-            self._server.should_exit = True
-            await self._serving
+        if self._runner is not None:
+            await self._runner.cleanup()
 
-    def collect(self) -> Iterator[Metric]:
-        """Prometheus calls this at every scrape."""
-        axon, engine = self._miner.axon, self._miner.engine
-        counts = {"batches": engine.batches, "rows": engine.rows} if engine else {}
-        if axon is not None:
-            counts |= {"answers": axon.served, "refusals": axon.refused}
-        for name, value in counts.items():
-            yield CounterMetricFamily(f"evmtensor_miner_{name}", f"{name} so far", value=value)
-        if engine:
-            waiting = GaugeMetricFamily("evmtensor_miner_waiting_rows", "rows queued for a batch")
-            waiting.add_metric([], engine.rows_waiting)
-            yield waiting
-
-    async def _health(self, _request: Request) -> Response:
+    async def _health(self, _request: web.Request) -> web.Response:
         engine = self._miner.engine
-        return JSONResponse(
+        return _json(
+            200,
             {
                 "status": "ok",
                 "subnet": self._miner.subnet.NAME,
                 "model": self._miner.model_hash.hex(),
                 "provider": engine.provider if engine else "function",
-            }
+            },
         )
 
-    async def _metrics(self, _request: Request) -> Response:
-        return Response(generate_latest(self._registry), media_type="text/plain; version=0.0.4")
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        axon, engine = self._miner.axon, self._miner.engine
+        found: list[tuple[str, str, int]] = []
+        if axon is not None:
+            found += [("answers_total", "counter", axon.served)]
+            found += [("refusals_total", "counter", axon.refused)]
+        if engine is not None:
+            found += [("batches_total", "counter", engine.batches)]
+            found += [("rows_total", "counter", engine.rows)]
+            found += [("waiting_rows", "gauge", engine.rows_waiting)]
+        lines = [
+            f"# TYPE evmtensor_miner_{name} {kind}\nevmtensor_miner_{name} {value}\n"
+            for name, kind, value in found
+        ]
+        return web.Response(text="".join(lines), content_type="text/plain")
 
-    async def _infer(self, request: Request) -> Response:
+    async def _infer(self, request: web.Request) -> web.Response:
         try:
             self._authorise(request)
-            return JSONResponse(await self._answer(await _body(request)))
+            return _json(200, await self._answer(await request.read()))
         except Refused as refusal:
-            return JSONResponse({"error": str(refusal)}, status_code=refusal.status)
+            return _json(refusal.status, {"error": str(refusal)})
 
-    def _authorise(self, request: Request) -> None:
+    def _authorise(self, request: web.Request) -> None:
         given = request.headers.get("authorization", "")
         if self._token and not compare_digest(given.encode(), f"Bearer {self._token}".encode()):
             raise Refused(401, "a bearer token is wanted")
@@ -165,13 +143,9 @@ def _decoder(inputs: Mapping[str, TensorSpec]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(msgspec.defstruct("Inputs", fields, forbid_unknown_fields=True))
 
 
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY_BYTES:
-            raise Refused(413, f"more than {MAX_BODY_BYTES} bytes")
-    return body
+def _json(status: int, content: dict[str, Any]) -> web.Response:
+    body = msgspec.json.encode(content)
+    return web.Response(status=status, body=body, content_type="application/json")
 
 
 def _array(name: str, values: list[Any], spec: TensorSpec) -> Any:

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import structlog
 
 from miners.chain_port import ChainPort
 from miners.checks import ModelReport, check_content, read_model, self_test
-from miners.edge import Edge
 from miners.engine import Engine
 from miners.errors import MinerError
 from offchain.protocol.errors import ChainError
@@ -30,6 +29,9 @@ from offchain.wire import (
     Tensor,
 )
 from offchain.wire.receipts import NO_MODEL
+
+if TYPE_CHECKING:
+    from miners.edge import Edge
 
 log = structlog.get_logger("evmtensor.miner")
 
@@ -155,6 +157,8 @@ class Miner:
         await self.axon.serve(settings.host, settings.port)  # a taken port costs nothing on chain
         try:
             if settings.http_port is not None:
+                from miners.edge import Edge  # aiohttp costs a tenth of a second to import
+
                 self.edge = Edge(self, settings.http_token)
                 await self.edge.serve(port=settings.http_port)
             await self._ensure_registered(settings.max_burn_rao)

@@ -26,6 +26,9 @@ The asking side:
             reply.code, reply.detail              # Code.LATE, Code.BUSY, ...
         reply.latency_s, reply.evidence()         # Evidence once the receipt came (0.5 s)
 
+Streaming: `forward` as an async generator sends every synapse that it yields at once;
+`async for reply in dendrite.stream(endpoint, question, timeout_s)` sees them as they come.
+
 `hotkey` is a `LocalHotkey` or anything with `.address` and `.sign_digest(digest) -> 65 bytes`;
 `domain` is `Domain(chain_id, address of Neurons)`. `has_seat(hotkey)`, `stake_of(hotkey)` and
 `chain_time()` (seconds) are plain functions that answer from memory. Miners behind a firewall:

@@ -91,9 +91,9 @@ class Axon:
         """Serve the message that `forward` takes, by its annotation.
 
         `forward(synapse)` returns the synapse with its answers filled in, a future of it, or a
-        coroutine; at once only if that takes microseconds. `blacklist(synapse)` refuses when true;
-        `priority(synapse)` orders waiting requests, stake by default. `synapse.dendrite` is the
-        `Caller`.
+        coroutine; at once only if that takes microseconds. An async generator streams parts.
+        `blacklist(synapse)` refuses when true; `priority(synapse)` orders waiting requests, stake
+        by default. `synapse.dendrite` is the `Caller`.
         """
         route = Route(forward, blacklist, priority)
         if route.codec.route in self._routes:

@@ -5,7 +5,7 @@ another.
 
 import asyncio
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Generic, TypeVar
@@ -81,31 +81,42 @@ class Dendrite:
 
     async def call(self, endpoint: Endpoint, synapse: S, timeout_s: float) -> Reply[S]:
         """Ask one miner; CallError if there is no good answer by the deadline."""
-        messages: Codec[S] = codec(type(synapse))
-        body = messages.encode_question(synapse)
-        if len(body) > messages.max_bytes:
-            raise CallError(
-                Code.TOO_LARGE,
-                f"{messages.route}: {len(body)} bytes, wanted at most {messages.max_bytes}",
-            )
-        started = perf_counter()
-        link = self._incoming.get(endpoint.hotkey) or self._links.get(endpoint)
-        if link is None or link.closed or self._is_old(link):
-            link = await self._connect(endpoint, timeout_s)
-        left = timeout_s - (perf_counter() - started)
-        _, asked = link.ask(messages.route, body, left)
+        messages, body, link, left = await self._prepare(endpoint, synapse, timeout_s)
+        number, asked = link.ask(messages.route, body, left)
         timer = asyncio.get_running_loop().call_later(left, _expire, asked, endpoint)
         try:
             answer = await asked.future
+        except (CallError, asyncio.CancelledError):
+            link.cancel(number)  # if it still works on that, it may stop
+            raise
         finally:
             timer.cancel()
-        if len(answer) > messages.max_bytes:
-            raise CallError(Code.BAD_ANSWER, f"{endpoint.hotkey}: answer of {len(answer)} bytes")
+        return self._reply(messages, endpoint, synapse, answer, asked)
+
+    async def stream(
+        self, endpoint: Endpoint, synapse: S, timeout_s: float
+    ) -> AsyncGenerator[Reply[S], None]:
+        """Ask one miner and yield each part of its answer as it comes; CallError as `call`, also
+        between two parts. Leaving the loop early tells the miner to stop. Evidence of the whole
+        stream hangs on every part.
+        """
+        messages, body, link, left = await self._prepare(endpoint, synapse, timeout_s)
+        parts: asyncio.Queue[memoryview | None] = asyncio.Queue()
+        number, asked = link.ask(messages.route, body, left)
+        asked.take_part = parts.put_nowait
+        asked.future.add_done_callback(lambda _done: parts.put_nowait(None))
+        timer = asyncio.get_running_loop().call_later(left, _expire, asked, endpoint)
         try:
-            filled = messages.decode_answer(synapse, answer)
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise CallError(Code.BAD_ANSWER, f"{endpoint.hotkey}: {error}") from error
-        return Reply(endpoint, filled, asked.arrived - asked.sent, asked=asked)
+            while (part := await parts.get()) is not None:
+                yield self._reply(messages, endpoint, synapse, part, asked)
+            answer = await asked.future
+            if not asked.part_hashes:  # a handler that does not stream
+                yield self._reply(messages, endpoint, synapse, answer, asked)
+        finally:
+            timer.cancel()
+            link.cancel(number)
+            if not asked.future.cancel() and not asked.future.cancelled():
+                asked.future.exception()  # seen: nobody will ask for it any more
 
     async def query(
         self, questions: Sequence[tuple[Endpoint, S]], timeout_s: float
@@ -153,6 +164,40 @@ class Dendrite:
             return Reply(endpoint, None, timeout_s, error.code, str(error))
         except Exception as error:  # the boundary: whatever this miner caused stays with this miner
             return Reply(endpoint, None, timeout_s, Code.BAD_ANSWER, f"{endpoint.hotkey}: {error}")
+
+    async def _prepare(
+        self, endpoint: Endpoint, synapse: S, timeout_s: float
+    ) -> tuple[Codec[S], bytes, Link, float]:
+        """(codec, encoded question, an open link, seconds left)."""
+        messages: Codec[S] = codec(type(synapse))
+        body = messages.encode_question(synapse)
+        if len(body) > messages.max_bytes:
+            raise CallError(
+                Code.TOO_LARGE,
+                f"{messages.route}: {len(body)} bytes, wanted at most {messages.max_bytes}",
+            )
+        started = perf_counter()
+        link = self._incoming.get(endpoint.hotkey) or self._links.get(endpoint)
+        if link is None or link.closed or self._is_old(link):
+            link = await self._connect(endpoint, timeout_s)
+        return messages, body, link, timeout_s - (perf_counter() - started)
+
+    def _reply(
+        self,
+        messages: Codec[S],
+        endpoint: Endpoint,
+        question: S,
+        body: memoryview,
+        asked: Asked,
+    ) -> Reply[S]:
+        if len(body) > messages.max_bytes:
+            raise CallError(Code.BAD_ANSWER, f"{endpoint.hotkey}: answer of {len(body)} bytes")
+        try:
+            filled = messages.decode_answer(question, body)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise CallError(Code.BAD_ANSWER, f"{endpoint.hotkey}: {error}") from error
+        arrived = asked.arrived or perf_counter()
+        return Reply(endpoint, filled, arrived - asked.sent, asked=asked)
 
     async def _connect(self, endpoint: Endpoint, timeout_s: float) -> Link:
         now = perf_counter()

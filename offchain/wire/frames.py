@@ -50,7 +50,20 @@ class Receipt(msgspec.Struct, array_like=True, tag=4, gc=False, forbid_unknown_f
     signature: Signature
 
 
-Frame = Request | Answer | Failure | Receipt
+class Part(msgspec.Struct, array_like=True, tag=5, gc=False, forbid_unknown_fields=True):
+    """A part of a streamed answer, in order; an `Answer` without a body ends the stream."""
+
+    id: Id
+    size: Size
+
+
+class Cancel(msgspec.Struct, array_like=True, tag=6, gc=False, forbid_unknown_fields=True):
+    """The asker wants no more of question `id`; a `Failure` or `Answer` still ends it."""
+
+    id: Id
+
+
+Frame = Request | Answer | Failure | Receipt | Part | Cancel
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER: msgspec.msgpack.Decoder[list[Frame]] = msgspec.msgpack.Decoder(

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Admitted questions: running, waiting by priority, and a boundary around every handler.
 
-A handler may return its answer at once, a future, or a coroutine. Only a coroutine costs a task.
+A handler may return its answer at once, a future, or a coroutine; only a coroutine costs a task.
+An async generator streams: each synapse that it yields is sent as a part at once.
 """
 
 import asyncio
 from bisect import insort
-from collections.abc import Awaitable, Callable, Coroutine
-from inspect import isawaitable, signature
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import aclosing
+from inspect import isasyncgen, isawaitable, signature
 from time import monotonic
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 import structlog
 
@@ -20,6 +22,7 @@ from offchain.wire.link import Link
 from offchain.wire.synapse import Codec, Synapse, codec
 
 Forward = Callable[[Any], Any]
+Parts = AsyncGenerator[Any, None]
 Blacklist = Callable[[Any], bool | tuple[bool, str] | Awaitable[bool | tuple[bool, str]]]
 Priority = Callable[[Any], float]
 
@@ -63,6 +66,11 @@ class Job:
         self.model = b""  # that of the moment it was started
         self.work: asyncio.Future[Any] | None = None
 
+    def cancel(self) -> None:
+        """Stop working on it; it ends with LATE."""
+        if self.work is not None:
+            self.work.cancel()
+
 
 class Jobs:
     """At most `limits.running` handlers at work and `limits.queued` questions behind them."""
@@ -77,6 +85,7 @@ class Jobs:
 
     def admit(self, job: Job) -> None:
         """Run it now, or later, or refuse whatever has the lowest priority."""
+        job.link.jobs[job.number] = job
         job.quota.inflight += 1
         job.quota.inflight_bytes += job.size
         if len(self.running) < self._limits.running:
@@ -93,14 +102,13 @@ class Jobs:
         """Cancel what nobody waits for any more."""
         now = monotonic()
         for job in list(self.running):
-            if (now > job.deadline or job.link.closed) and job.work is not None:
-                job.work.cancel()
+            if now > job.deadline or job.link.closed:
+                job.cancel()
 
     def cancel_all(self) -> None:
         """Stop every handler."""
         for job in list(self.running):
-            if job.work is not None:
-                job.work.cancel()
+            job.cancel()
 
     def _enqueue(self, job: Job) -> None:
         priority = job.route.priority
@@ -146,6 +154,8 @@ class Jobs:
             result.add_done_callback(lambda done: self._on_done(job, done))
         elif asyncio.iscoroutine(result):
             job.work = _loop().create_task(self._run(job, result))
+        elif isasyncgen(result):
+            job.work = _loop().create_task(self._run(job, self._stream(job, cast(Parts, result))))
         else:
             log.error("forward returned no synapse", route=job.route.codec.route)
             self._end(job, Code.INTERNAL)
@@ -158,7 +168,24 @@ class Jobs:
         if verdict[0] if isinstance(verdict, tuple) else verdict:
             raise CallError(Code.DENIED, "blacklisted")
         result = job.route.forward(job.synapse)
+        if isasyncgen(result):
+            return await self._stream(job, cast(Parts, result))
         return await result if isawaitable(result) else result
+
+    async def _stream(self, job: Job, parts: Parts) -> list[bytes]:
+        """Send every part when it is there; returns their hashes."""
+        hashes = []
+        codec_, link = job.route.codec, job.link
+        async with aclosing(parts):
+            async for part in parts:
+                body = codec_.encode_answer(part)
+                if len(body) > codec_.max_bytes:
+                    raise CallError(Code.TOO_LARGE, "part")
+                hashes.append(link.part(job.number, body))
+                await link.room()
+                if link.closed:  # nobody is there any more
+                    break
+        return hashes
 
     async def _run(self, job: Job, work: Coroutine[Any, Any, Any]) -> None:
         try:
@@ -184,6 +211,10 @@ class Jobs:
         if job.work is not None and monotonic() > job.deadline:
             self._end(job, Code.LATE)
             return
+        if isinstance(result, list):  # a stream has sent its parts: their hashes
+            job.link.answer(job.number, b"", job.request, job.model, result)
+            self._end(job, None)
+            return
         try:
             body = job.route.codec.encode_answer(result)
         except Exception as error:  # the handler returned something that is no answer
@@ -199,6 +230,7 @@ class Jobs:
 
     def _end(self, job: Job, code: Code | None) -> None:
         self.running.discard(job)
+        job.link.jobs.pop(job.number, None)
         job.quota.inflight -= 1
         job.quota.inflight_bytes -= job.size
         if code is None:

@@ -26,6 +26,8 @@ class Limits:
     running: int = 256  # handlers at work at once
     queued: int = 1_024  # waiting behind them, by priority
     send_buffer_bytes: int = 16 * 2**20  # a peer that does not read is dropped beyond this
+    parts: int = 65_536  # of one streamed answer
+    stream_bytes: int = 64 * 2**20  # of one streamed answer
     receipt_every: int = 64  # answers
     receipt_ms: int = 500
     unreceipted: int = 4_096  # answers a caller waits for receipts before it hangs up

@@ -7,16 +7,27 @@ for nobody.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Protocol
 
 from blake3 import blake3
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from offchain.wire import receipts
 from offchain.wire.errors import CallError, Code, FrameError, ReceiptError, WireError
-from offchain.wire.frames import Answer, Failure, Frame, Receipt, Request, decode_head, encode_head
+from offchain.wire.frames import (
+    Answer,
+    Cancel,
+    Failure,
+    Frame,
+    Part,
+    Receipt,
+    Request,
+    decode_head,
+    encode_head,
+)
 from offchain.wire.handshake import Keys
 from offchain.wire.identity import Domain, Hotkey, recover
 from offchain.wire.limits import Limits
@@ -40,11 +51,21 @@ class Node:
     on_closed: Callable[["Link"], None] | None = None
 
 
+class Cancellable(Protocol):
+    """Something at work that can be told to stop."""
+
+    def cancel(self) -> None: ...
+
+
 class Asked:
-    """One question on its way; afterwards what proves its answer."""
+    """One question on its way; afterwards what proves its answer.
+
+    Of a streamed answer `take_part` gets every part; without it the last part counts as the answer.
+    """
 
     __slots__ = (
-        "answer", "arrived", "batch", "future", "index", "model", "request", "sent",
+        "answer", "arrived", "batch", "future", "index", "last_part", "model", "part_bytes",
+        "part_hashes", "request", "sent", "take_part",
     )  # fmt: skip
 
     def __init__(self, request: bytes, future: "asyncio.Future[memoryview]", sent: float) -> None:
@@ -54,6 +75,10 @@ class Asked:
         self.model = receipts.NO_MODEL
         self.batch: Batch | None = None
         self.index = 0
+        self.take_part: Callable[[memoryview], None] | None = None
+        self.part_hashes: list[bytes] = []
+        self.part_bytes = 0
+        self.last_part = memoryview(b"")
 
     def evidence(self) -> Evidence | None:
         """What shows the answer to a third party; None until the receipt has come."""
@@ -74,7 +99,9 @@ class Link(WSListener):
         self.authentic = False  # the other side has sent a message that only it could seal
         self.closed = False
         self.why = ""  # the first reason for closing
-        self.jobs: dict[int, object] = {}  # questions being answered here, owned by the axon
+        self.jobs: dict[int, Cancellable] = {}  # questions being answered here, kept by `Jobs`
+        self._writable = asyncio.Event()
+        self._writable.set()
         self._loop = asyncio.get_running_loop()
         self._transport: WSTransport | None = None
         self._parts: list[bytes] = []  # a message that a proxy cut into fragments
@@ -126,6 +153,7 @@ class Link(WSListener):
                 )
         self._asked.clear()
         self._unreceipted.clear()
+        self._writable.set()
         if self._transport is not None and not self._transport.is_disconnected:
             self._transport.disconnect()
         if self.node.on_closed is not None:
@@ -182,7 +210,7 @@ class Link(WSListener):
         now = perf_counter()
         offset, whole = 0, len(tail)
         for frame in frames:
-            if isinstance(frame, Request | Answer):
+            if isinstance(frame, Request | Answer | Part):
                 end = offset + frame.size
                 if end > whole:
                     raise FrameError(f"message: body ends at {end} of {whole} bytes")
@@ -191,10 +219,14 @@ class Link(WSListener):
                 offset = end
                 if isinstance(frame, Answer):
                     self._on_answer(frame, body, body_hash, now)
+                elif isinstance(frame, Part):
+                    self._on_part(frame, body, body_hash)
                 else:
                     self._on_request(frame, body, body_hash)
             elif isinstance(frame, Failure):
                 self._on_failure(frame)
+            elif isinstance(frame, Cancel):
+                self.cancelled(frame.id)
             else:
                 self._on_receipt(frame)
         if offset != whole:
@@ -230,13 +262,31 @@ class Link(WSListener):
         return number, asked
 
     def _on_answer(self, frame: Answer, body: memoryview, body_hash: bytes, now: float) -> None:
-        asked = self._asked.pop(frame.id, None)
+        asked = self._asked.get(frame.id)
         if asked is None:
             raise FrameError(f"answer {frame.id}: never asked, or answered already")
+        if asked.part_hashes:
+            if len(body):
+                raise FrameError(f"answer {frame.id}: parts and a body, wanted one of them")
+            body, body_hash = asked.last_part, receipts.stream_hash(asked.part_hashes)
+        del self._asked[frame.id]
         asked.answer, asked.arrived = body_hash, now
         self._unreceipted[frame.id] = asked
         if not asked.future.done():
             asked.future.set_result(body)
+
+    def _on_part(self, frame: Part, body: memoryview, body_hash: bytes) -> None:
+        asked = self._asked.get(frame.id)
+        if asked is None:
+            raise FrameError(f"part of {frame.id}: never asked, or answered already")
+        limits = self.node.limits
+        asked.part_bytes += frame.size
+        if len(asked.part_hashes) >= limits.parts or asked.part_bytes > limits.stream_bytes:
+            raise FrameError(f"part of {frame.id}: the stream is over its cap")
+        asked.part_hashes.append(body_hash)
+        asked.last_part = body
+        if asked.take_part is not None and not asked.future.done():
+            asked.take_part(body)
 
     def _on_failure(self, frame: Failure) -> None:
         asked = self._asked.pop(frame.id, None)
@@ -271,13 +321,49 @@ class Link(WSListener):
         if node.on_receipt is not None:
             node.on_receipt(proof)
 
+    def cancel(self, number: int) -> None:
+        """Tell the other side that nobody waits for this answer any more."""
+        if not self.closed and number in self._asked:
+            self._post(Cancel(number))
+
     # answering
 
+    def cancelled(self, number: int) -> None:
+        """The other side wants no more of this question."""
+        job = self.jobs.get(number)
+        if job is not None:
+            job.cancel()
+
+    def part(self, number: int, body: bytes) -> bytes:
+        """Post a part of a streamed answer; returns its hash for `answer`."""
+        body_hash = blake3(body).digest()
+        if not self.closed:
+            self._post(Part(number, len(body)), body, body_hash)
+        return body_hash
+
+    async def room(self) -> None:
+        """Wait until the other side has read enough for more to be sent."""
+        await asyncio.sleep(0)  # what is posted leaves in this turn of the loop
+        await self._writable.wait()
+
+    def pause_writing(self) -> None:
+        """Called by the WebSocket when its buffer is full."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """Called by the WebSocket when its buffer has drained."""
+        self._writable.set()
+
     def answer(
-        self, number: int, body: bytes, request: bytes, model: bytes = receipts.NO_MODEL
+        self,
+        number: int,
+        body: bytes,
+        request: bytes,
+        model: bytes = receipts.NO_MODEL,
+        parts: Sequence[bytes] = (),
     ) -> None:
         """Post an answer and note it for the next receipt. `model` is the hash of the model that
-        made it.
+        made it; after `parts` (their hashes) the body is empty.
         """
         if self.closed:
             return
@@ -287,6 +373,8 @@ class Link(WSListener):
             self._model = model
         body_hash = blake3(body).digest()
         self._post(Answer(number, len(body)), body, body_hash)
+        if parts:
+            body_hash = receipts.stream_hash(parts)
         self._leaves.append(receipts.leaf(request, body_hash, model))
         self._leaf_ids.append(number)
         if len(self._leaves) >= self.node.limits.receipt_every:

@@ -2,7 +2,7 @@
 """Receipts: one signature under many answers, so that each of them can be shown to a third party.
 
     request  = BLAKE3("request" | session | id | route | BLAKE3(body))
-    answer   = BLAKE3(body)
+    answer   = BLAKE3(body), of a stream BLAKE3("stream" | BLAKE3(part) | ...)
     leaf     = SHA-256(0x00 | request | answer | model)
     node     = SHA-256(0x01 | left | right); an odd node moves up alone
     signed   = EIP-712 Receipt(caller, session, root, count, time), types as in `_TYPE`
@@ -13,6 +13,7 @@ miner never signs two answers to one request, whatever its model. Two such signa
 therefore proof against it (`check_equivocation`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -33,6 +34,11 @@ def request_hash(session: bytes, number: int, route: str, body_hash: bytes) -> b
     return blake3(
         b"request" + session + number.to_bytes(8, "big") + body_hash + route.encode()
     ).digest()
+
+
+def stream_hash(parts: Sequence[bytes]) -> bytes:
+    """The answer hash of a streamed answer, from the hashes of its parts in order."""
+    return blake3(b"stream" + b"".join(parts)).digest()
 
 
 def leaf(request: bytes, answer: bytes, model: bytes) -> bytes:

@@ -50,8 +50,8 @@ async def test_health_and_metrics__tell_what_is_served() -> None:
         assert health["model"] == miner.model_hash.hex()
         assert health["provider"] == "CPUExecutionProvider"
         metrics = (await client.get("/metrics")).text
-        assert "evmtensor_miner_rows_total 3.0" in metrics
-        assert "evmtensor_miner_waiting_rows 0.0" in metrics
+        assert "evmtensor_miner_rows_total 3\n" in metrics
+        assert "evmtensor_miner_waiting_rows 0\n" in metrics
 
 
 @pytest.mark.parametrize(
