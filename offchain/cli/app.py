@@ -11,6 +11,7 @@ import typer
 from offchain.cli import (
     chain,
     demo,
+    lab,
     localnet,
     metagraph,
     miner,
@@ -60,6 +61,7 @@ _GROUPS = (
     validator,
     watcher,
     token,
+    lab,
     localnet,
     chain,
 )

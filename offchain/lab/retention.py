@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from offchain.lab.errors import InvalidExperiment
 from offchain.lab.progress import track
-from offchain.lab.published import HONEST_STAKE, NUMBERS, TOLERANCE_POINTS, Setting
+from offchain.lab.published import HONEST_STAKE, Setting
 from offchain.lab.rust_random import RustRandom
 from offchain.yuma import fast
 
@@ -214,19 +214,6 @@ def retention_maps(
             if (setting.weight_deviation, setting.bonds_penalty_u16) == (deviation, penalty):
                 lines[stake] = shares.emission(setting.validator_share)
     return maps
-
-
-def differences(needs: Sequence[Need]) -> list[tuple[str, Need, int, float, bool]]:
-    """Beside every published number: series, ours, theirs (percent), points between them, and
-    whether that is within the tolerance.
-    """
-    by_setting = {need.setting: need for need in needs}
-    rows = []
-    for number in NUMBERS:
-        need = by_setting[number.setting]
-        points = need.percent - number.percent
-        rows.append((number.study, need, number.percent, points, abs(points) <= TOLERANCE_POINTS))
-    return rows
 
 
 def _need(setting: Setting, found: Sequence[tuple[float, float]]) -> Need:

@@ -82,6 +82,8 @@ class Attacker:
     """Whose uid a recycled slot was: 0 the worst miner's, 1 the best one's."""
     early_ticks: int = 10
     """How long before a boundary stake arrives."""
+    greed: float = 0.0
+    """How much more, in honest pay, it must gain in an epoch before it departs from the truth."""
     effort: float = 0.0
     """What validating honestly costs, in honest pay."""
 
@@ -116,6 +118,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "quality": (0, 100),
     "predecessor": (0, 1),
     "early_ticks": (1, 3_600),
+    "greed": (0, 10),
     "effort": (0, 1),
 }
 
