@@ -30,7 +30,7 @@ def run(
         bool, typer.Option(help="Prove true proposals, so that they need not wait.")
     ] = False,
     settle: Annotated[
-        bool, typer.Option(help="Propose and finalize when nobody else does.")
+        bool, typer.Option(help="Close, propose, finalize, void when nobody else does.")
     ] = False,
     confirmations: Annotated[int, typer.Option(min=0, help="Blocks on top of a log.")] = 0,
 ) -> int:
@@ -61,9 +61,9 @@ def run(
 def verify_epoch(
     context: typer.Context,
     netuid: Netuid,
-    epoch: Annotated[int, typer.Option("--epoch", "-e", min=0, help="A final epoch.")],
+    epoch: Annotated[int, typer.Option("--epoch", "-e", min=0, help="A closed epoch.")],
 ) -> int:
-    """Say whether the chain's root of an epoch is right, from logs alone.
+    """Say whether the chain's root of an epoch is right, from logs alone; exit code 1 if not.
 
     evmtensor verify-epoch --netuid 1 --epoch 7
     """
@@ -72,10 +72,5 @@ def verify_epoch(
     session: Session = context.obj
     with progress("reading logs and recomputing"):
         found = verify(session.network, netuid, epoch)
-    verdict = "right" if found.is_right else f"WRONG {found.fault}".strip()
-    text = (
-        f"epoch {epoch} of subnet {netuid}: the root 0x{found.posted_root.hex()} is {verdict}"
-        + ("" if found.is_right else f"; its inputs give 0x{found.expected_root.hex()}")
-    )
-    show(session.flags.json, found, text)
+    show(session.flags.json, found, found.sentence)
     return 0 if found.is_right else 1

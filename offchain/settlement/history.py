@@ -224,15 +224,21 @@ class History:
 
     def bonds_after(self, epoch: int) -> Matrix:
         """Bonds that the next epoch builds on: the true ones, and what answers showed instead."""
-        known = self._results.get(epoch)
-        if known is None and epoch in self._remembered:
-            bonds = self._remembered[epoch]
-        else:
-            bonds = self.result(epoch).bonds
+        bonds = self.true_bonds(epoch)
         for block, words in self.epochs[epoch].shown.items():
             if len(words) == len(bonds):  # others cannot be opened by anybody
                 bonds = with_bonds_block(bonds, block, words)
         return bonds
+
+    def true_bonds(self, epoch: int) -> Matrix:
+        """Bonds of the epoch's true result."""
+        if epoch in self._remembered and epoch not in self._results:
+            return self._remembered[epoch]
+        return self.result(epoch).bonds
+
+    def revealed(self, epoch: int) -> int:
+        """How many rows were revealed for an epoch that is not closed yet."""
+        return len(self._rows.get(epoch, ()))
 
     def remember_bonds(self, epoch: int, fingerprint: bytes, bonds: Matrix) -> bool:
         """Take true bonds computed in an earlier run, so that older epochs need not be computed

@@ -9,40 +9,54 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
-from eth_hash.auto import keccak
 
-from offchain.chain.contract import Call, read_all
-from offchain.chain.errors import Reverted
-from offchain.chain.hotkey import Hotkey
-from offchain.chain.mempool import is_pending
+from offchain.chain.connection import Block
+from offchain.chain.errors import Reorged, Reverted
 from offchain.chain.network import Network
-from offchain.chain.settlement import ProposalStruck
+from offchain.chain.outbox import Entry
 from offchain.chain.subnet_history import Histories
-from offchain.chain.transactions import Receipt, Sender
-from offchain.protocol.errors import ChainError, ConfigError, ConsensusMismatch
-from offchain.settlement import challenge
-from offchain.settlement.history import History, State
+from offchain.chain.transactions import Sender
+from offchain.protocol.errors import (
+    ChainError,
+    ConfigError,
+    ConsensusMismatch,
+    EvmtensorError,
+    InvalidSubmission,
+)
+from offchain.protocol.identifiers import Tick
+from offchain.protocol.phases import final_from
+from offchain.settlement.history import History
 from offchain.watcher.accounts import AccountBook, Accounts
-from offchain.watcher.plan import Mandate, Move, Verb, moves
+from offchain.watcher.calls import call_for, pulled_rao
+from offchain.watcher.dispatch import Dispatcher
+from offchain.watcher.memory import Memory
+from offchain.watcher.outlook import look
+from offchain.watcher.plan import Mandate, Move, Outlook, moves
+from offchain.watcher.purse import Purse, purse_of
+from offchain.watcher.turns import Turns
 
 log = structlog.get_logger("evmtensor.watcher")
 
-# Watchers that see the same lie wait differently long before they look who else is at it.
-STAGGER_SLOTS = 8
-STAGGER_SECONDS = 0.1
-BLOCKS_PER_PROOF = 16  # 16 blocks of 64 seats fill one opening
+REFUSED_TICKS = 2  # what a contract refused is not tried again for so long
+UNAFFORDABLE_TICKS = 20  # nor what the account could not pay
+MISMATCH_SECONDS = 5.0  # before the logs of a node that contradicts itself are read again
+PATIENT_SECONDS = 2.0  # time left for what is not urgent
+WITHDRAW_TICKS = 10  # how often it looks whether its earnings are worth a transaction
+ALLOWED_BONDS = 100  # one approval serves so many
 
 
 @dataclass(frozen=True, slots=True)
 class WatcherSettings:
     """What a watcher needs.
 
-    netuids: None watches all subnets. mandate: what it does besides challenging. home: its logs
-    and accounts live under it. confirmations: blocks on top of a log before it is believed.
+    netuids: None watches all subnets. mandate: what it does besides challenging. home: its logs,
+    bonds and accounts live under it. confirmations: blocks on top of a log before it is believed.
     """
 
     network: Network
@@ -51,7 +65,7 @@ class WatcherSettings:
     netuids: frozenset[int] | None = None
     mandate: Mandate = field(default_factory=Mandate)
     confirmations: int = 0
-    poll_seconds: float = 0.4
+    poll_seconds: float = 0.2
 
 
 def run(settings: WatcherSettings) -> int:
@@ -59,184 +73,225 @@ def run(settings: WatcherSettings) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    watcher = Watcher(settings)
-    log.info("watcher running", account=settings.sender.address)
-    while not stop.is_set():
+    watcher = _begin(settings, stop)
+    while watcher is not None and not stop.is_set():
         try:
             watcher.step()
-        except ChainError as error:
-            log.warning("chain", error=str(error))
+        except ConsensusMismatch as error:
+            log.error("mismatch", error=str(error), next=error.next_step)
+            stop.wait(MISMATCH_SECONDS)
+        except EvmtensorError as error:
+            log.warning("again", error=str(error), kind=type(error).__name__)
         stop.wait(settings.poll_seconds)
-    totals = watcher.accounts
-    log.info("watcher stopped", struck=totals.struck, earned_rao=totals.earned_rao)
+    if watcher is not None:
+        log.info("watcher stopped", struck=watcher.accounts.struck)
     return 0
+
+
+def _begin(settings: WatcherSettings, stop: threading.Event) -> Watcher | None:
+    """A watcher, once its node answers; None if it is stopped before."""
+    while not stop.is_set():
+        try:
+            watcher = Watcher(settings)
+        except ChainError as error:
+            log.warning("again", error=str(error), kind=type(error).__name__)
+            stop.wait(1.0)
+        else:
+            log.info("watcher running", account=settings.sender.address)
+            return watcher
+    return None
 
 
 class Watcher:
     """One account that watches."""
 
-    def __init__(self, settings: WatcherSettings) -> None:
-        network = settings.network
-        folder = settings.home / "watcher" / f"{network.deployment.chain_id}-{_short(network)}"
+    def __init__(
+        self, settings: WatcherSettings, *, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        network, address = settings.network, settings.sender.address
+        chain = f"{network.deployment.chain_id}-{network.settlement.address[2:10].lower()}"
+        self._folder = settings.home / "watcher" / chain
         self._settings = settings
         self._network = network
-        self._sender = settings.sender
-        self._book = AccountBook(folder / f"{settings.sender.address}.json")
-        self._histories = Histories(
-            network,
-            settings.netuids,
-            confirmations=settings.confirmations,
-            store=folder / "logs.json",
-        )
+        self._now = now
+        self._book = AccountBook(self._folder / f"{address}.json")
+        self._dispatcher = Dispatcher(network, settings.sender, self._book)
+        self._turns = Turns(address)
+        self._refused: dict[Move, int] = {}
+        self._next_withdraw = 0
         self._head_hash = ""
-        self._mismatched: set[tuple[int, int]] = set()
+        self._outlooks: dict[int, Outlook] = {}
+        self._rebuild()
+        self._dispatcher.recover()
 
     @property
     def accounts(self) -> Accounts:
-        """Spent and earned since the account's first run."""
+        """Spent since the account's first run."""
         return self._book.totals
+
+    @property
+    def purse(self) -> Purse:
+        """Earned since the deployment."""
+        return purse_of(self._network, self._dispatcher.address, self._histories)
 
     def step(self) -> list[Move]:
         """Look once and do what is due; what was done.
 
         Raises:
             ChainError: the node does not answer; the next step tries again.
+            ConsensusMismatch: the node's logs contradict themselves; the next step reads all of
+                them again.
         """
         head = self._network.clock.head()
-        if head.hash == self._head_hash:
+        if head.hash == self._head_hash and not self._turns.is_waiting:
             return []
-        self._histories.poll()
+        self._follow()
         tick = self._network.clock.ticks.tick_at(head.timestamp)
-        done = []
-        for netuid in self._histories.netuids:
-            for move in self._moves(netuid, tick):
-                if self._make(netuid, move):
-                    done.append(move)
+        found = [self._moves(netuid, tick) for netuid in self._histories.netuids]
+        self._turns.keep({move for planned in found for move in planned})
+        done = self._make_all([m for planned in found for m in planned if m.is_urgent], head)
+        for planned in found:
+            done += self._make_first([m for m in planned if not m.is_urgent], head)
+        if not done:
+            self._withdraw(tick)
         self._head_hash = head.hash
         return done
 
-    def _moves(self, netuid: int, tick: int) -> list[Move]:
-        history = self._histories.of(netuid)
-        live = [
-            r.live.proposal_id
-            for r in history.epochs.values()
-            if r.state is State.CLOSED and r.live is not None
-        ]
-        settlement = self._network.settlement
-        queries = [settlement.query("proposal_of", i) for i in live]
-        queries += [settlement.query("proven_of", i) for i in live]
-        answers = read_all(self._network.connection, queries) if queries else []
-        ticks = {i: int(answer[1]) for i, answer in zip(live, answers, strict=False)}
-        proven = {i: int(word) for i, word in zip(live, answers[len(live) :], strict=True)}
-        try:
-            return moves(history, tick, ticks, proven, self._settings.mandate)
-        except ConsensusMismatch as error:
-            if (netuid, len(history.epochs)) not in self._mismatched:
-                log.error("mismatch", netuid=netuid, error=str(error))
-                self._mismatched.add((netuid, len(history.epochs)))
-            return []
+    def _rebuild(self) -> None:
+        """Start from the stored logs; without a store from the deployment's first block."""
+        store = self._folder / "logs.json"
+        settings = self._settings
+        self._is_sound = True
+        self._histories = Histories(
+            self._network, settings.netuids, confirmations=settings.confirmations, store=store
+        )
+        self._rollbacks = 0
+        self._memory = Memory(self._folder)
+        for netuid in self._histories.netuids:
+            self._memory.recall(self._histories.of(netuid))
 
-    def _make(self, netuid: int, move: Move) -> bool:
-        """Send one move; False if it was not worth it or somebody else was faster."""
+    def _follow(self) -> None:
+        """Take in what is new, and book what is mined."""
+        if not self._is_sound:
+            (self._folder / "logs.json").unlink(missing_ok=True)
+            self._rebuild()
+        try:
+            self._histories.poll()
+        except (Reorged, ConsensusMismatch):
+            self._is_sound = False
+            raise
+        except (LookupError, ValueError, TypeError) as error:
+            # an event about something that no event has announced, or one that cannot be read
+            self._is_sound = False
+            raise ConsensusMismatch(
+                f"the node's logs do not add up: {error!r}",
+                next_step="They are read again from the beginning; ask another node if it stays.",
+            ) from error
+        if self._histories.rollbacks != self._rollbacks:
+            self._rollbacks = self._histories.rollbacks
+            log.warning("reorganisation", times=self._rollbacks)
+            self._dispatcher.strike_out()
+            self._memory.distrust()
+            self._refused.clear()
+        self._dispatcher.tidy()
+
+    def _moves(self, netuid: int, tick: int) -> list[Move]:
+        """What is to be done in one subnet; a subnet that does not add up stops no other."""
         history = self._histories.of(netuid)
         try:
-            call = self._call(netuid, move, history)
-            if call is None or self._is_taken(move, call):
-                return False
-            receipt = self._sender.send(call, urgent=move.verb in _URGENT)
-        except Reverted as error:
-            log.info("not done", verb=move.verb.value, epoch=move.epoch, reason=str(error))
+            mandate, account = self._settings.mandate, self._dispatcher.address
+            outlook = look(self._network, history, tick, account, settles=mandate.settle)
+            self._outlooks[netuid] = outlook
+            planned = moves(history, outlook, mandate)
+            self._memory.keep(history)
+        except (ConsensusMismatch, InvalidSubmission, Reverted) as error:
+            log.error("cannot judge", netuid=netuid, error=str(error))
+            return []
+        return [m for m in planned if self._refused.get(m, -1) < tick]
+
+    def _make_all(self, planned: list[Move], head: Block) -> list[Move]:
+        """Send independent moves at once and wait for all of them."""
+        sent = [(move, self._submit(move, head)) for move in planned]
+        return [move for move, entry in sent if entry and self._collect(move, entry, head)]
+
+    def _make_first(self, planned: list[Move], head: Block) -> list[Move]:
+        """The first move that can be made: the others may depend on it."""
+        for move in planned:
+            entry = self._submit(move, head)
+            if entry is not None:
+                return [move] if self._collect(move, entry, head) else []
+        return []
+
+    def _submit(self, move: Move, head: Block) -> Entry | None:
+        """Send one move; None if it is not our turn, is not worth it or is refused."""
+        history = self._histories.of(move.netuid)
+        if not self._turns.is_due(move, self._now(), self._seconds_left(move, history, head)):
+            return None
+        try:
+            call = call_for(self._network, history, move, self._dispatcher.address)
+            if call is None:
+                return None
+            self._allow(pulled_rao(self._network, move), head)
+            if self._dispatcher.is_under_way(call) and self._turns.gives_way(move, head.number):
+                return None
+            return self._dispatcher.submit(call, urgent=move.is_urgent)
+        except (ChainError, ConfigError, InvalidSubmission) as error:
+            self._put_off(move, head, error)
+            return None
+
+    def _collect(self, move: Move, entry: Entry, head: Block) -> bool:
+        try:
+            receipt = self._dispatcher.collect(entry, urgent=move.is_urgent)
+        except ChainError as error:
+            self._put_off(move, head, error)
             return False
-        except ConfigError as error:
-            log.warning("cannot", verb=move.verb.value, reason=str(error), next=error.next_step)
-            return False
-        self._account(receipt)
         log.info(
-            move.verb.value, netuid=netuid, epoch=move.epoch, block=move.block,
+            move.verb.value, netuid=move.netuid, epoch=move.epoch, block=move.block,
             gas=receipt.gas_used,
         )  # fmt: skip
-        self._histories.poll()
         return True
 
-    def _call(self, netuid: int, move: Move, history: History) -> Call | None:
-        settlement, record = self._network.settlement, history.epochs[move.epoch]
-        match move.verb:
-            case Verb.CHALLENGE_BLOCK:
-                examination = challenge.examine(history, move.epoch)
-                try:
-                    arguments = challenge.challenge_block(examination, move.block)
-                except challenge.UnknownBonds:
-                    return self._demand(netuid, move, history)
-                return settlement.open("challenge_block", arguments)
-            case Verb.CHALLENGE_SUM:
-                examination = challenge.examine(history, move.epoch)
-                return settlement.open("challenge_sum", challenge.sums(examination))
-            case Verb.PROVE:
-                return self._next_proof(move, history)
-            case Verb.PROPOSE:
-                self._propose(netuid, move.epoch, history)
-                return None
-            case Verb.FINALIZE:
-                assert record.live is not None  # planned only with a live proposal
-                base, carried = history.base(move.epoch), history.carried(move.epoch)
-                return settlement.finalize(record, record.live, base, carried)
-            case Verb.VOID:
-                return settlement.open("void", challenge.void(record))
+    def _put_off(self, move: Move, head: Block, error: EvmtensorError) -> None:
+        """Try again later; a strike with the next block."""
+        pause = UNAFFORDABLE_TICKS if isinstance(error, ConfigError) else REFUSED_TICKS
+        tick = self._network.clock.ticks.tick_at(head.timestamp)
+        self._refused[move] = tick if move.is_urgent else tick + pause
+        log.info(
+            "not done", verb=move.verb.value, netuid=move.netuid, epoch=move.epoch,
+            reason=str(error), next=error.next_step,
+        )  # fmt: skip
 
-    def _demand(self, netuid: int, move: Move, history: History) -> Call | None:
-        """Nobody has shown the old bonds that a challenge has to open: ask for them."""
-        parent = history.parent_of(move.epoch)
-        if parent is None:
-            return None
-        deposit = self._network.settlement.deposit_rao()
-        self._allow(deposit)
-        return self._network.settlement.demand(netuid, parent.epoch, move.block)
+    def _seconds_left(self, move: Move, history: History, head: Block) -> float:
+        """Until a strike or an answer would be too late."""
+        record = history.epochs.get(move.epoch)
+        if not move.is_urgent or record is None:
+            return PATIENT_SECONDS
+        header, clock = record.frozen.header, self._network.clock
+        if move.proposal_id:
+            proposed = self._outlooks[move.netuid].proposed_ticks[move.proposal_id]
+            end = final_from(proposed, header.window_ticks)
+        else:
+            end = Tick(record.demands[move.block].deadline_tick)
+        return float(clock.timestamp_of(end) - head.timestamp)
 
-    def _next_proof(self, move: Move, history: History) -> Call:
-        """Blocks that are not proven yet, as many as one transaction takes; the sums at last."""
-        settlement = self._network.settlement
-        proven = settlement.proven_of(move.proposal_id)
-        examination = challenge.examine(history, move.epoch)
-        missing = [b for b in range(examination.frozen.header.blocks) if not proven >> b & 1]
-        if missing:
-            return settlement.open(
-                "prove", challenge.prove(examination, missing[:BLOCKS_PER_PROOF])
-            )
-        return settlement.open("prove_sum", challenge.sums(examination))
-
-    def _propose(self, netuid: int, epoch: int, history: History) -> None:
-        parent_id = history.parent_id(epoch)
-        assert parent_id is not None  # planned only when it may be proposed
-        hotkey = Hotkey(self._network, self._sender, netuid)
-        hotkey.propose(epoch, parent_id, history.result(epoch).words)
-        log.info("propose", netuid=netuid, epoch=epoch)
-
-    def _allow(self, amount_rao: int) -> None:
+    def _allow(self, amount_rao: int, head: Block) -> None:
+        """Let Settlement take a bond or a deposit."""
+        if amount_rao == 0:
+            return
         tao, settlement = self._network.tao, self._network.settlement
-        if tao.allowance(self._sender.address, settlement.address) < amount_rao:
-            self._sender.send(tao.approve(settlement.address, amount_rao))
+        if tao.allowance(self._dispatcher.address, settlement.address) < amount_rao:
+            call = tao.approve(settlement.address, ALLOWED_BONDS * amount_rao)
+            entry = self._dispatcher.submit(call, urgent=False)
+            self._dispatcher.collect(entry, urgent=False)
 
-    def _is_taken(self, move: Move, call: Call) -> bool:
-        """Whether somebody else's transaction already waits to do the same."""
-        if move.proposal_id == 0:
-            return False
-        seed = keccak(
-            bytes.fromhex(self._sender.address[2:]) + move.proposal_id.to_bytes(32, "big")
-        )
-        self._pause(seed[0] % STAGGER_SLOTS * STAGGER_SECONDS)
-        return is_pending(self._network.connection, call, self._sender.address)
-
-    def _pause(self, seconds: float) -> None:
-        threading.Event().wait(seconds)
-
-    def _account(self, receipt: Receipt) -> None:
-        self._book.spend(receipt.gas_used, receipt.gas_price_wei)
-        for event in self._network.settlement.events(ProposalStruck, receipt.logs):
-            self._book.strike(event.reward_rao)
-
-
-_URGENT = frozenset({Verb.CHALLENGE_BLOCK, Verb.CHALLENGE_SUM})
-
-
-def _short(network: Network) -> str:
-    return network.settlement.address[2:10].lower()
+    def _withdraw(self, tick: int) -> None:
+        """Take earnings home when they are worth a transaction."""
+        if tick < self._next_withdraw:
+            return
+        self._next_withdraw = tick + WITHDRAW_TICKS
+        settlement, address = self._network.settlement, self._dispatcher.address
+        if settlement.withdrawable_rao(address) < max(1, settlement.deposit_rao()):
+            return
+        entry = self._dispatcher.submit(settlement.withdraw(address), urgent=False)
+        self._dispatcher.collect(entry, urgent=False)
+        log.info("withdrawn", earned_rao=self.purse.earned_rao)

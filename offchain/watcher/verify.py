@@ -5,55 +5,155 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from offchain.chain.hotkey import final_result
 from offchain.chain.network import Network
 from offchain.chain.subnet_history import SubnetHistory
 from offchain.protocol.errors import ConfigError
-from offchain.settlement.history import State
-from offchain.settlement.payouts import PayTree, settle, unpack_cumulatives
-from offchain.watcher.plan import fault_of
+from offchain.settlement.history import ClosedEpoch, History, State
+from offchain.settlement.payouts import Cumulative, PayTree, settle
+from offchain.watcher.words import WrongWord, wrong_words
+
+SHOWN_WORDS = 4  # in the sentence; all of them are in the JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was found. expected: the root that the epoch's inputs give; posted: the chain's."""
+    """What was found.
+
+    state: "final", "void" or "closed". is_right: nothing that the chain says of the epoch is wrong.
+    expected_root: what its inputs give; posted_root: the chain's; both empty without a root.
+    wrong_words: of this epoch's final or live proposal. wrong_since: the first epoch whose false
+    result this one's root carries on; itself if it is the first.
+    """
 
     netuid: int
     epoch: int
+    state: str
     is_right: bool
-    expected_root: bytes
-    posted_root: bytes
-    fault: str
+    sentence: str
+    expected_root: bytes = b""
+    posted_root: bytes = b""
+    wrong_words: tuple[WrongWord, ...] = ()
+    wrong_since: int | None = None
 
 
 def verify_epoch(network: Network, netuid: int, epoch: int) -> Verification:
     """Rebuild an epoch from the first log on and compare.
 
     Raises:
-        ConfigError: the epoch is not final.
+        ConfigError: the epoch was never closed.
         ConsensusMismatch: the node's logs contradict themselves.
     """
     follower = SubnetHistory(network, netuid)
     follower.poll()
     history = follower.history
     record = history.epochs.get(epoch)
-    if record is None or record.state is not State.FINAL:
-        known = sorted(e for e, r in history.epochs.items() if r.state is State.FINAL)
+    if record is None:
+        closed = sorted(history.epochs)
         raise ConfigError(
-            f"epoch {epoch} of subnet {netuid} is not final",
-            next_step=f"Final epochs: {known[-8:] or 'none yet'}.",
+            f"epoch {epoch} of subnet {netuid} is null or not closed yet: there is nothing to "
+            "verify and nobody is paid for it",
+            next_step=f"Closed epochs: {closed[-8:] or 'none yet'}.",
         )
-    base = unpack_cumulatives(history.base(epoch))
-    carried = history.carried_flags(epoch)
-    pay = settle(record.frozen, history.result(epoch).trace, base, carried)
+    if record.state is State.VOID:
+        text = "is void: it has no root, nobody is paid and its emission was recycled"
+        return Verification(netuid, epoch, "void", True, _say(record, text))
+    if record.state is State.CLOSED:
+        return _open(record, history)
+    event = final_result(network, netuid, epoch)
+    posted = event.root if event else bytes(32)
     chain_id, rewards = network.deployment.chain_id, network.rewards.address
-    expected = PayTree(record.frozen, pay.cumulatives, chain_id, rewards).root
-    posted = network.rewards.root_of(netuid, epoch) or bytes(32)
-    fault = fault_of(record, history)
+    pay, wrong_since = true_pay(history, epoch)
+    root = PayTree(record.frozen, pay, chain_id, rewards).root
+    return _final(record, history, posted, root, wrong_since)
+
+
+def true_pay(history: History, epoch: int) -> tuple[tuple[Cumulative, ...], int | None]:
+    """Cumulatives after a final epoch if every epoch had been settled truly, and the first final
+    epoch that was not.
+    """
+    base: tuple[Cumulative, ...] = ()
+    replaced: tuple[bool, ...] = ()
+    wrong_since = None
+    for record in _line(history, epoch):
+        if record.state is State.VOID:
+            flags = record.frozen.header.replaced
+            replaced = tuple(a or b for a, b in zip(flags, replaced or flags, strict=True))
+            continue
+        result = history.result(record.epoch)
+        if wrong_since is None and record.live and record.live.trace != result.words:
+            wrong_since = record.epoch
+        base = settle(record.frozen, result.trace, base, replaced).cumulatives
+        replaced = ()
+    return base, wrong_since
+
+
+def _line(history: History, epoch: int) -> list[ClosedEpoch]:
+    """An epoch and what it builds on, oldest first."""
+    line: list[ClosedEpoch] = []
+    record: ClosedEpoch | None = history.epochs[epoch]
+    while record is not None:
+        line.append(record)
+        record = history.parent_of(record.epoch)
+    return line[::-1]
+
+
+def _open(record: ClosedEpoch, history: History) -> Verification:
+    """Not final yet: judge the live proposal."""
+    if record.live is None:
+        text = "is closed but has no proposal: there is no root yet"
+        return Verification(record.netuid, record.epoch, "closed", True, _say(record, text))
+    words = _words(record, history)
+    if words:
+        text = f"is not final; its live proposal is WRONG: {_list(words)}"
+    else:
+        text = "is not final; its live proposal is right"
     return Verification(
-        netuid=netuid,
-        epoch=epoch,
-        is_right=expected == posted and fault is None,
-        expected_root=expected,
-        posted_root=posted,
-        fault="" if fault is None else repr(fault),
+        record.netuid, record.epoch, "closed", not words, _say(record, text), wrong_words=words
     )
+
+
+def _final(
+    record: ClosedEpoch, history: History, posted: bytes, expected: bytes, wrong_since: int | None
+) -> Verification:
+    words = _words(record, history)
+    is_right = posted == expected and not words
+    shown = f"is final and its root 0x{posted.hex()} is"
+    if is_right:
+        text = f"{shown} right"
+    elif words:
+        text = f"{shown} WRONG: {_list(words)}; its inputs give 0x{expected.hex()}"
+    elif wrong_since is not None:
+        text = (
+            f"{shown} WRONG: it carries on what epoch {wrong_since} got wrong; "
+            f"true epochs give 0x{expected.hex()}"
+        )
+    else:
+        text = f"{shown} WRONG although every word is right; its inputs give 0x{expected.hex()}"
+    return Verification(
+        record.netuid,
+        record.epoch,
+        "final",
+        is_right,
+        _say(record, text),
+        expected,
+        posted,
+        words,
+        None if is_right else wrong_since,
+    )
+
+
+def _words(record: ClosedEpoch, history: History) -> tuple[WrongWord, ...]:
+    if record.live is None:
+        return ()
+    true = history.result(record.epoch).words
+    return tuple(wrong_words(record.live.trace, true, record.frozen.header.blocks))
+
+
+def _list(words: tuple[WrongWord, ...]) -> str:
+    more = f" and {len(words) - SHOWN_WORDS} more" if len(words) > SHOWN_WORDS else ""
+    return "; ".join(str(word) for word in words[:SHOWN_WORDS]) + more
+
+
+def _say(record: ClosedEpoch, text: str) -> str:
+    return f"epoch {record.epoch} of subnet {record.netuid} {text}"

@@ -3,17 +3,20 @@
 
 import pytest
 
-from offchain.settlement.history import History
-from offchain.watcher.plan import PATIENCE_TICKS, Mandate, Move, Verb, moves
-from tests.watcher.epochs import NETUID, W, close, propose
+from offchain.settlement.history import Demand, History
+from offchain.settlement.trace import bonds_words
+from offchain.watcher.plan import PATIENCE_TICKS, Mandate, Move, Outlook, Verb, moves
+from tests.watcher.epochs import NETUID, ROWS, T, W, close, propose
 
 ONLY_WATCH = Mandate()
 SETTLE = Mandate(settle=True)
 ALL_PROVEN = 1 | 1 << 255  # one block and the sums
 
 
-def moves_of(history, tick=101, proposed=None, proven=None, mandate=ONLY_WATCH) -> list[Move]:
-    return moves(history, tick, proposed or {}, proven or {}, mandate)
+def moves_of(
+    history, tick=101, proposed=None, proven=None, mandate=ONLY_WATCH, **more
+) -> list[Move]:
+    return moves(history, Outlook(tick, proposed or {}, proven or {}, **more), mandate)
 
 
 @pytest.fixture
@@ -42,7 +45,7 @@ def test_moves__any_word_of_a_block_is_false__it_is_challenged(history, word):
 def test_moves__total_is_false__the_sums_are_challenged(history, word):
     proposal_id = propose(history, 0, change=word)
     assert moves_of(history, proposed={proposal_id: 100}) == [
-        Move(Verb.CHALLENGE_SUM, 0, proposal_id)
+        Move(Verb.CHALLENGE_SUM, NETUID, 0, proposal_id)
     ]
 
 
@@ -51,14 +54,16 @@ def test_moves__false_parent__nothing_is_settled_on_top(history):
     close(history, 1, closed_tick=112)
     child = propose(history, 1)
     found = moves_of(history, 999, {lie: 100, child: 112}, {}, Mandate(prove=True, settle=True))
-    assert found == [Move(Verb.CHALLENGE_BLOCK, 0, lie, 0)]
+    assert found == [Move(Verb.CHALLENGE_BLOCK, NETUID, 0, lie, 0)]
 
 
 def test_moves__struck_and_reopened__proposed_only_if_told_and_after_patience(history):
     history.proposal_ended(propose(history, 0, change=5), struck=True)
     assert moves_of(history, 100 + PATIENCE_TICKS) == []
     assert moves_of(history, 99 + PATIENCE_TICKS, mandate=SETTLE) == []
-    assert moves_of(history, 100 + PATIENCE_TICKS, mandate=SETTLE) == [Move(Verb.PROPOSE, 0)]
+    assert moves_of(history, 100 + PATIENCE_TICKS, mandate=SETTLE) == [
+        Move(Verb.PROPOSE, NETUID, 0)
+    ]
 
 
 def test_moves__true_proposal_is_due__finalized_only_if_told(history):
@@ -67,7 +72,7 @@ def test_moves__true_proposal_is_due__finalized_only_if_told(history):
     assert moves_of(history, due, {proposal_id: 100}) == []
     assert moves_of(history, due - 1, {proposal_id: 100}, mandate=SETTLE) == []
     assert moves_of(history, due, {proposal_id: 100}, mandate=SETTLE) == [
-        Move(Verb.FINALIZE, 0, proposal_id)
+        Move(Verb.FINALIZE, NETUID, 0, proposal_id)
     ]
 
 
@@ -76,16 +81,107 @@ def test_moves__proven_proposal__finalized_without_waiting(history):
     prove = Mandate(prove=True, settle=True)
     unproven, proven = {proposal_id: 0}, {proposal_id: ALL_PROVEN}
     assert moves_of(history, 100, {proposal_id: 100}, unproven, prove) == [
-        Move(Verb.PROVE, 0, proposal_id)
+        Move(Verb.PROVE, NETUID, 0, proposal_id)
     ]
     assert moves_of(history, 100, {proposal_id: 100}, proven, prove) == [
-        Move(Verb.FINALIZE, 0, proposal_id)
+        Move(Verb.FINALIZE, NETUID, 0, proposal_id)
     ]
 
 
 def test_moves__stale_epoch_without_proposal_that_may_come__voided(history):
     close(history, 1, closed_tick=112)  # its parent has no proposal, so it cannot get one
     found = moves_of(history, 100 + 3 * 12 + PATIENCE_TICKS, mandate=SETTLE)
-    assert found[0] == Move(Verb.PROPOSE, 0)
+    assert found[0] == Move(Verb.PROPOSE, NETUID, 0)
+    assert found[1] == Move(Verb.VOID, NETUID, 0)  # for a watcher that cannot pay the bond
     history.epoch_voided(0)
-    assert moves_of(history, 400, mandate=SETTLE) == [Move(Verb.PROPOSE, 1)]
+    assert moves_of(history, 112 + PATIENCE_TICKS, mandate=SETTLE) == [
+        Move(Verb.PROPOSE, NETUID, 1)
+    ]
+
+
+def test_moves__parent_and_child_are_false__the_child_first(history):
+    """Once the parent is struck, a child that still stands gets its bond back."""
+    lie = propose(history, 0, change=5)
+    close(history, 1, closed_tick=112)
+    child = propose(history, 1, change=6)
+    assert moves_of(history, proposed={lie: 100, child: 112}) == [
+        Move(Verb.CHALLENGE_BLOCK, NETUID, 1, child, 0),
+        Move(Verb.CHALLENGE_BLOCK, NETUID, 0, lie, 0),
+    ]
+
+
+def test_moves__epoch_that_nobody_closes__closed_only_if_told_and_with_rows(history):
+    history.weights_revealed(1, 0, ROWS[0])
+    due = 116 + PATIENCE_TICKS
+    told = {"mandate": SETTLE, "closable": (1, 116)}
+    assert moves_of(history, due - 1, **told)[:1] != [Move(Verb.CLOSE, NETUID, 1)]
+    assert moves_of(history, due, **told)[0] == Move(Verb.CLOSE, NETUID, 1)
+    assert Move(Verb.CLOSE, NETUID, 1) not in moves_of(history, due, closable=(1, 116))
+    empty = History(NETUID)
+    assert moves_of(empty, due, mandate=SETTLE, closable=(0, 116)) == []
+
+
+def final(history, epoch=0, **lie) -> int:
+    """A final epoch, true or false; its proposal's id."""
+    proposal_id = propose(history, epoch, **lie)
+    history.epoch_finalized(epoch, proposal_id, ())
+    return proposal_id
+
+
+def test_moves__final_epoch_names_unknown_bonds__asked_for_once(history):
+    final(history, change=5)  # the bonds hash of the only block
+    demand = Move(Verb.DEMAND, NETUID, 0, block=0)
+    assert moves_of(history) == [demand]
+    history.block_demanded(0, 0, Demand("0xme", 103))
+    assert moves_of(history, 102, account="0xme") == []
+    assert moves_of(history, 103, account="0xme") == [Move(Verb.EXPIRE, NETUID, 0, block=0)]
+    assert moves_of(history, 103, account="0xother") == []
+    history.block_zeroed(0, 0)
+    assert moves_of(history, 104, account="0xme") == []
+
+
+def test_moves__demand_for_a_block_that_is_known__answered_in_time(history):
+    final(history)
+    history.block_demanded(0, 0, Demand("0xother", 103))
+    assert moves_of(history, 102) == [Move(Verb.ANSWER, NETUID, 0, block=0)]
+    assert moves_of(history, 103) == []
+    assert moves_of(history, 103, mandate=SETTLE) == [Move(Verb.EXPIRE, NETUID, 0, block=0)]
+
+
+def test_moves__demand_is_open__nothing_is_settled_on_top(history):
+    final(history, change=5)
+    close(history, 1, closed_tick=112)
+    history.block_demanded(0, 0, Demand("0xother", 999))
+    assert moves_of(history, 200, mandate=SETTLE) == []
+
+
+def test_history__answer_shows_other_bonds__the_next_epoch_builds_on_them(history):
+    close(history, 1)
+    before = history.result(1).words
+    honest = bonds_words(history.result(0).bonds, 0)
+    history.block_answered(0, 0, [0] * len(honest))
+    shown = history.result(1).words
+    assert shown != before
+    history.block_answered(0, 0, honest)
+    assert history.result(1).words == before
+    history.block_answered(0, 0, honest[:-1])  # nobody can open a block of another length
+    assert history.result(1).words == before
+    history.block_zeroed(0, 0)
+    assert history.result(1).words == shown
+
+
+def test_history__parent_is_voided__the_child_builds_on_no_bonds(history):
+    close(history, 1)
+    with_bonds = history.result(1).words
+    history.epoch_voided(0)
+    assert history.result(1).words != with_bonds
+
+
+def test_moves__own_bond_after_the_last_epoch__released_when_due(history):
+    proposal_id = final(history)
+    release = Move(Verb.RELEASE, NETUID, 0, proposal_id)
+    mine = {"account": "0xproposer", "locked_rao": 10**9}
+    assert moves_of(history, 100 + 3 * T, **mine) == [release]
+    assert moves_of(history, 99 + 3 * T, **mine) == []
+    assert moves_of(history, 100 + 3 * T, account="0xproposer") == []
+    assert moves_of(history, 100 + 3 * T, account="0xother", locked_rao=10**9) == []
