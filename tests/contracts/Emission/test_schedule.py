@@ -68,18 +68,11 @@ def start_near(threshold: int, before_ticks: int, offset_rao: int) -> int:
     return max(0, halving.threshold_rao(threshold) - before_ticks * rate - offset_rao % rate)
 
 
-@settings(max_examples=30, deadline=None)
+@pytest.mark.fuzz
+@pytest.mark.timeout(3_600)
+@settings(max_examples=settings().max_examples * 3 // 10, deadline=None)
 @given(st.integers(1, 30), st.integers(0, 150), st.integers(0, 10**9), CALLS)
 def test_A1_random_calls_around_every_threshold__as_tick_by_tick(
-    threshold: int, before_ticks: int, offset_rao: int, calls: list[tuple[str, int]]
-) -> None:
-    follow(start_near(threshold, before_ticks, offset_rao), calls)
-
-
-@pytest.mark.fuzz
-@settings(deadline=None)
-@given(st.integers(1, 30), st.integers(0, 150), st.integers(0, 10**9), CALLS)
-def test_A1_fuzz_random_calls_around_every_threshold(
     threshold: int, before_ticks: int, offset_rao: int, calls: list[tuple[str, int]]
 ) -> None:
     follow(start_near(threshold, before_ticks, offset_rao), calls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import boa
 import pytest
+from hypothesis import settings
 
 from tests.contracts.deployment import MINIMAL, RAO, World, compiled, role_address
 from tests.contracts.Staking.actions import last_event, open_pool, stake, unbond_all
@@ -94,21 +95,13 @@ def test_C8_tokens_sent_to_the_contract__change_no_price(
     assert stake(pools, hotkey, stranger, RAO) == pools.staking.shares_of(hotkey, delegator)
 
 
+@pytest.mark.fuzz
+@pytest.mark.timeout(3_600)
 def test_C6_exit__among_many_small_delegations__costs_the_same(
     pools: World, hotkey: str, delegator: str
 ) -> None:
-    measure_exit_gas(pools, hotkey, delegator, crowd=150)
-
-
-@pytest.mark.fuzz
-def test_C6_exit__among_10_000_small_delegations__costs_the_same(
-    pools: World, hotkey: str, delegator: str
-) -> None:
-    measure_exit_gas(pools, hotkey, delegator, crowd=10_000)
-
-
-def measure_exit_gas(pools: World, hotkey: str, delegator: str, crowd: int) -> None:
-    """The gas of an exit alone and in a crowd differs by less than 5 %."""
+    """Less than 5 % more in a crowd: 200 of them here, 10,000 in `make fuzz`."""
+    crowd = 2 * settings().max_examples
     stake(pools, hotkey, delegator, RAO)
     stake(pools, hotkey, role_address("first"), RAO)
 
