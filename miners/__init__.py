@@ -10,9 +10,14 @@
 `.sign_digest`. Inside an event loop: `await miner.start(chain, hotkey, settings)`, `await
 miner.swap("better.onnx")`, `await miner.close()`.
 
-    checks.read_model(path, interface)        # is this model safe, and does it fit
-    checks.self_test(content, interface)      # does it work
-    python -m miners.train --out DIR          # the demo's three models
+    python -m miners.train --out DIR            # the demo's models
+    python -m miners.exam model.onnx            # its score, as a validator would find it
+    python -m miners.quantize a.onnx --out b.onnx   # the form that is exact on every machine
+    python -m miners.bench                      # how much of the model's speed reaches callers
+
+`checks` refuses unsafe and unfit files, `sandbox.run_untrusted` runs somebody else's model in a
+process with limits, `edge` is the plain HTTP side (Settings.http_port), and
+Settings.dial_out keeps connections open to validators for a miner that cannot listen.
 
 Serving needs neither torch nor ape; `export`, `models` and `train` do need torch.
 """

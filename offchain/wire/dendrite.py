@@ -230,6 +230,8 @@ class Dendrite:
             link: Link = await asyncio.wait_for(attempt, 2 * self.limits.handshake_s)
         except (OSError, WireError, TimeoutError) as error:
             failure = _call_error(endpoint, error)
+            if len(self._rest) > 4_096:
+                self._rest.clear()  # a bound on memory; forgetting costs one attempt
             self._rest[endpoint] = (perf_counter() + _REST_S, failure)
             raise failure from error
         self._rest.pop(endpoint, None)

@@ -77,6 +77,7 @@ async def dial(
             auto_ping_reply_timeout=limits.idle_ping_s,
             read_buffer_init_size=_READ_BUFFER,
             logger_name=_QUIET,
+            use_aiofastnet=not endpoint.tls,
             **options,
         )
     except WSError as error:
@@ -134,6 +135,8 @@ async def listen(
             auto_ping_reply_timeout=limits.idle_ping_s,
             read_buffer_init_size=_READ_BUFFER,
             logger_name=_QUIET,
+            # its TLS reports every failed handshake of a stranger to the loop's exception handler
+            use_aiofastnet=tls is None,
         )
     except (OSError, OverflowError) as error:
         raise WireConfigError(

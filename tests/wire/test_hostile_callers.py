@@ -166,6 +166,7 @@ async def test_I6_five_hundred_slow_sockets__honest_request_unharmed_and_they_ar
             assert rests == [b""] * 500  # closed by the server, without a word
 
 
+@pytest.mark.slow
 @in_loop
 async def test_FI_29_ten_thousand_connections__permitted_callers_still_served() -> None:
     async with world(Limits(handshake_s=1.0)) as w:

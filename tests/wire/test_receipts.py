@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Receipts: every answer attributable, no answer deniable, nobody framed."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from offchain.wire import Evidence, Limits, ReceiptError, check_equivocation, check_evidence
+from offchain.wire.evidence import verdict
 from offchain.wire.frames import Receipt
 from offchain.wire.receipts import (
     Batch,
@@ -196,3 +201,24 @@ def test_evidence__not_json__refused() -> None:
     for text in (b"", b"{}", b"[" * 100_000):
         with pytest.raises(ReceiptError):
             Evidence.from_json(text)
+
+
+def test_evidence_files__checked_from_the_shell(tmp_path: Path) -> None:
+    key = new_hotkey()
+    one, two = tmp_path / "one.json", tmp_path / "two.json"
+    one.write_bytes(_evidence(key, b"r" * 32, b"1" * 32).to_json())
+    two.write_bytes(_evidence(key, b"r" * 32, b"2" * 32).to_json())
+    assert verdict([one]).startswith(f"{key.address} answered")
+    assert verdict([one, two]) == f"{key.address} signed two different answers to one request"
+    for files in ([one, one], [tmp_path / "none.json"]):
+        with pytest.raises(ReceiptError):
+            verdict(files)
+    done = subprocess.run(
+        [sys.executable, "-m", "offchain.wire.evidence", str(one), str(one)],
+        cwd=Path(__file__).parents[2],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip() == "evidence: twice the same answer, which is honest"
