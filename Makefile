@@ -12,7 +12,7 @@ DEMO_FLAGS := --chain $(CHAIN) $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(JSON),-
 # make test ARGS="tests/yuma -k replay"
 ARGS ?=
 
-.PHONY: demo test check lint gas bench fuzz soundness localnet setup lock clean
+.PHONY: demo test check lint gas bench fuzz soundness localnet setup lock lab clean
 
 demo:
 	$(SETUP) demo --chain $(CHAIN)
@@ -37,6 +37,12 @@ gas:
 bench:
 	$(SETUP) demo
 	@$(RUN) python -m offchain.yuma.bench $(ARGS)
+
+# the laboratory at full size: retention with contour plots into build/lab, then every attack against its bound
+lab:
+	$(SETUP) test
+	@$(RUN) evmtensor lab retention $(ARGS)
+	@$(RUN) evmtensor lab gate
 
 fuzz:
 	$(SETUP) test

@@ -130,6 +130,7 @@ def write_experiment(folder: Path, result: Experiment, plots: bool = True) -> li
     name, region = result.finding.name, result.region
     paths = [write_json(folder / f"{name}.json", result)]
     if plots:
+        from offchain.lab.attacks import attack_named
         from offchain.lab.plots import region_plot
 
         values = np.array([cell.percent for cell in region.cells])
@@ -139,6 +140,7 @@ def write_experiment(folder: Path, result: Experiment, plots: bool = True) -> li
             (region.x_knob, region.x_values),
             (region.y_knob, region.y_values),
             values.reshape(len(region.y_values), len(region.x_values)),
+            attack_named(name).unit,
         )
     return paths
 

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+FULL_COLOR_PERCENT = 100.0
+"""Profits beyond it look alike, so that one extreme cell does not wash out the others."""
+
 
 def retention_plot(
     base: Path, title: str, utilities: Floats, self_weights: Floats, maps: Mapping[float, Floats]
@@ -42,16 +45,24 @@ def region_plot(
     x: tuple[str, Sequence[float]],
     y: tuple[str, Sequence[float]],
     values: Floats,
+    unit: str = "honest pay",
 ) -> list[Path]:
-    """Profit in percent of honest pay over two knobs, (y, x); red pays, and a cross marks it."""
+    """Profit in percent of `unit` over two knobs, (y, x); red pays, and a cross marks it."""
     figure, axes = _figure()
-    most = max(float(np.abs(values).max()), 1e-9)
+    most = min(max(float(np.abs(values).max()), 1e-9), FULL_COLOR_PERCENT)
     shown = axes.imshow(values, cmap="RdBu_r", vmin=-most, vmax=most, origin="lower", aspect="auto")
-    figure.colorbar(shown, ax=axes, label="profit per epoch, % of honest pay")
+    figure.colorbar(shown, ax=axes, label=f"profit per epoch, % of {unit}")
     for row, column in np.ndindex(values.shape):
         mark = " x" if values[row, column] > 0 else ""
+        dark = abs(values[row, column]) > 0.6 * most
         axes.text(
-            column, row, f"{values[row, column]:+.1f}{mark}", ha="center", va="center", fontsize=7
+            column,
+            row,
+            f"{values[row, column]:+.1f}{mark}",
+            ha="center",
+            va="center",
+            fontsize=7,
+            color="white" if dark else "black",
         )
     axes.set_xticks(range(len(x[1])), [f"{value:g}" for value in x[1]])
     axes.set_yticks(range(len(y[1])), [f"{value:g}" for value in y[1]])
