@@ -55,6 +55,10 @@ class Life:
         if self.dividends:
             actions += [self.pay, self.pay, self.pay]
         chance.choice(actions)(chance, hotkey, member)
+        for key in HOTKEYS:
+            if self.staking.pool_of(key).shares == 0:
+                # whoever comes next finds a new pool with a price of its own
+                self.prices.pop(key, None)
         self.world.warp(chance.choice((0, 0, 1, 5, 30)))
 
     def join(self, chance: random.Random, hotkey: str, member: str) -> None:
@@ -142,9 +146,10 @@ class Life:
             assert sum(worth.values()) <= vested, "I-08"
             price = (vested + 1, pool.shares + VIRTUAL_SHARES)
             last = self.prices.get(hotkey)
-            if last and pool.shares and last[1] > VIRTUAL_SHARES:
+            if last and pool.shares:
                 assert price[0] * last[1] >= last[0] * price[1], "I-09"
-            self.prices[hotkey] = price
+            if pool.shares:
+                self.prices[hotkey] = price
             for member in MEMBERS:
                 values[member] += worth[member]
         for member in MEMBERS:
