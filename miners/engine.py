@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from threading import Thread
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime as ort
@@ -49,6 +49,32 @@ def open_session(content: bytes, providers: list[str] | None = None) -> tuple[An
     except Exception as error:  # onnxruntime's errors have no common base
         raise ModelError(f"model: onnxruntime refuses it: {first_line(error)}") from error
     return session, session.get_providers()[0]
+
+
+class AnyEngine(Protocol):
+    """What a miner needs of whatever computes its answers: `Engine` here, `remote` elsewhere."""
+
+    batches: int
+    rows: int
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def model_hash(self) -> bytes: ...
+
+    @property
+    def rows_waiting(self) -> int: ...
+
+    async def check(self) -> None: ...
+
+    async def run(self, feed: Arrays) -> tuple[dict[str, Any], bytes]: ...
+
+    def submit(self, feed: Arrays, then: Then) -> "asyncio.Future[Any]": ...
+
+    def swap(self, content: bytes) -> bytes: ...
+
+    def close(self) -> None: ...
 
 
 class _Model:
@@ -112,6 +138,9 @@ class Engine:
     def rows_waiting(self) -> int:
         """Rows queued for the next batches."""
         return self._rows_waiting
+
+    async def check(self) -> None:
+        """Nothing left to do: the model was loaded when this was made."""
 
     async def run(self, feed: Arrays) -> tuple[dict[str, Any], bytes]:
         """Outputs for one request's arrays (first axis: rows), and the hash of the model that

@@ -13,7 +13,7 @@ import structlog
 
 from miners.chain_port import ChainPort
 from miners.checks import ModelReport, check_content, read_model, self_test
-from miners.engine import Engine
+from miners.engine import AnyEngine, Engine
 from miners.errors import MinerError
 from offchain.protocol.errors import ChainError
 from offchain.subnets.base import load
@@ -82,7 +82,7 @@ class Miner:
         self.report: ModelReport | None = None
         self.axon: Axon | None = None
         self.edge: Edge | None = None
-        self.engine: Engine | None = None
+        self.engine: AnyEngine | None = None
         self._forward: Forward | None = None
         self._hotkey: Hotkey | None = None
         self._chain: ChainPort | None = None
@@ -102,6 +102,13 @@ class Miner:
         miner = cls(subnet)
         check_content(content, miner.subnet.MODEL)
         return miner._with_content(content)
+
+    @classmethod
+    def from_engine(cls, engine: AnyEngine, subnet: str = "vision") -> "Miner":
+        """A miner in front of an engine elsewhere, such as `remote.OipEngine`."""
+        miner = cls(subnet)
+        miner.engine = engine
+        return miner
 
     @classmethod
     def from_torch(
@@ -143,6 +150,8 @@ class Miner:
         """
         settings = settings or Settings()
         self._chain, self._hotkey = chain, hotkey
+        if self.engine is not None:
+            await self.engine.check()
         await asyncio.to_thread(chain.refresh)
         self.axon = Axon(
             hotkey,
@@ -185,8 +194,8 @@ class Miner:
         """Exchange the model without dropping a request: check, commit the new hash, then use it.
         Returns the hash.
         """
-        if self.engine is None:
-            raise MinerError("swap: this miner serves a function, not a model")
+        if not isinstance(self.engine, Engine):
+            raise MinerError("swap: this miner computes no model of its own")
         content = await asyncio.to_thread(read_model, Path(path), self.subnet.MODEL)
         report = await asyncio.to_thread(self_test, content, self.subnet.MODEL)
         await self._commit(report.model_hash)
@@ -266,7 +275,7 @@ class Miner:
 
 
 def _model_handler(
-    engine: Engine, subnet: ModuleType
+    engine: AnyEngine, subnet: ModuleType
 ) -> "Callable[[Synapse], asyncio.Future[Synapse]]":
     """Message fields are the model's inputs and outputs by name."""
     inputs, outputs = subnet.MODEL.inputs, tuple(subnet.MODEL.outputs)
