@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from eth_hash.auto import keccak
@@ -146,6 +146,10 @@ class Sender:
         with self.outbox.lock():
             entries = [self._enqueue(call, "", urgent, rehearse=False) for call in calls]
         return self._wait_all(entries)
+
+    def rehearsed(self, call: Call) -> Call:
+        """The call with its gas fixed. Raises `Reverted` if the contract would refuse it now."""
+        return replace(call, gas=self._gas(call, rehearse=True))
 
     def submit(
         self, call: Call, *, purpose: str = "", rehearse: bool = True, urgent: bool = False

@@ -46,10 +46,19 @@ class Dispatcher:
         """Whether anybody's transaction waits to do the same; ours too, after a reorganisation."""
         return is_pending(self._network.connection, call, ANYBODY)
 
+    def rehearsed(self, call: Call) -> Call:
+        """The call with its gas. Raises `Reverted` if the contract would refuse it now."""
+        return self._sender.rehearsed(call)
+
     def submit(self, call: Call, *, urgent: bool) -> Entry:
-        """Send without waiting. Raises `Reverted` if the contract would refuse it now."""
+        """Send what was rehearsed, without waiting."""
         digest = keccak(bytes.fromhex(call.data[2:])).hex()[:16]
-        return self._sender.submit(call, purpose=f"{PURPOSE}{digest}", urgent=urgent)
+        purpose = f"{PURPOSE}{digest}"
+        return self._sender.submit(call, purpose=purpose, rehearse=False, urgent=urgent)
+
+    def send(self, call: Call) -> Receipt:
+        """Rehearse, submit, collect."""
+        return self.collect(self.submit(self.rehearsed(call), urgent=False), urgent=False)
 
     def collect(self, entry: Entry, *, urgent: bool) -> Receipt:
         """Wait for what was submitted, and book it. Raises `Reverted`, `TransactionFailed`."""

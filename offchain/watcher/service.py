@@ -231,7 +231,9 @@ class Watcher:
             call = call_for(self._network, history, move, self._dispatcher.address)
             if call is None:
                 return None
-            self._allow(pulled_rao(self._network, move), head)
+            self._allow(pulled_rao(self._network, move))
+            call = self._dispatcher.rehearsed(call)
+            # looked at last: from here to the mempool is the only time that two can meet in
             if self._dispatcher.is_under_way(call) and self._turns.gives_way(move, head.number):
                 return None
             return self._dispatcher.submit(call, urgent=move.is_urgent)
@@ -274,15 +276,13 @@ class Watcher:
             end = Tick(record.demands[move.block].deadline_tick)
         return float(clock.timestamp_of(end) - head.timestamp)
 
-    def _allow(self, amount_rao: int, head: Block) -> None:
+    def _allow(self, amount_rao: int) -> None:
         """Let Settlement take a bond or a deposit."""
         if amount_rao == 0:
             return
         tao, settlement = self._network.tao, self._network.settlement
         if tao.allowance(self._dispatcher.address, settlement.address) < amount_rao:
-            call = tao.approve(settlement.address, ALLOWED_BONDS * amount_rao)
-            entry = self._dispatcher.submit(call, urgent=False)
-            self._dispatcher.collect(entry, urgent=False)
+            self._dispatcher.send(tao.approve(settlement.address, ALLOWED_BONDS * amount_rao))
 
     def _withdraw(self, tick: int) -> None:
         """Take earnings home when they are worth a transaction."""
@@ -292,6 +292,5 @@ class Watcher:
         settlement, address = self._network.settlement, self._dispatcher.address
         if settlement.withdrawable_rao(address) < max(1, settlement.deposit_rao()):
             return
-        entry = self._dispatcher.submit(settlement.withdraw(address), urgent=False)
-        self._dispatcher.collect(entry, urgent=False)
+        self._dispatcher.send(settlement.withdraw(address))
         log.info("withdrawn", earned_rao=self.purse.earned_rao)

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from eth_utils.abi import function_abi_to_4byte_selector
+
 from offchain.chain.build import build
 from offchain.chain.coldkey import Coldkey, allow
 from offchain.chain.connection import open_connection
@@ -33,17 +35,17 @@ from offchain.protocol.identifiers import RAO_PER_TAO
 from offchain.protocol.rows import pack_row, row_hash
 
 TAO = RAO_PER_TAO
-TEMPO, REVEAL_TICKS, WINDOW_TICKS = 120, 40, 30
+TEMPO, REVEAL_TICKS, WINDOW_TICKS = 240, 40, 100
 NUMBERS = replace(MINIMAL, tempo=TEMPO, reveal_ticks=REVEAL_TICKS, window_ticks=WINDOW_TICKS)
 PATIENCE = Patience(poll_seconds=0.05, resend_seconds=1.0)
 MAX_UIDS = 16
 MINERS = 3
-OWNER, VALIDATOR, LIAR, WATCHERS = 0, 1, 2, (10, 11, 12)  # test accounts
+OWNER, VALIDATOR, LIAR, WATCHERS = 0, 1, 2, range(10, 18)  # test accounts
 
 
 @dataclass
 class Town:
-    """Subnets whose epoch 0 is closed and has no proposal; after `reset` no block comes by itself."""
+    """Subnets whose epoch 0 is closed and has no proposal. After `reset` blocks come by `mine`."""
 
     chain: ChainProcess
     path: Path
@@ -66,6 +68,10 @@ class Town:
 
     def rpc(self, method: str, *parameters: Any) -> Any:
         return self.network.connection.rpc.call(method, *parameters)
+
+    def where(self) -> list[str]:
+        """Flags that lead the command line here."""
+        return ["--url", self.chain.url, "--deployment", str(self.path)]
 
     def tick_every_second(self) -> None:
         self.rpc("evm_setAutomine", False)
@@ -119,17 +125,25 @@ class Town:
         first = self.network.deployment.first_block
         return read_events(self.network.settlement, ProposalStruck, first)
 
-    def transactions_of(self, accounts: Sequence[int]) -> list[tuple[str, bool]]:
-        """Hash and whether it succeeded, of everything that these accounts have in blocks."""
+    def challenges_of(self, accounts: Sequence[int]) -> list[bool]:
+        """Whether they succeeded, of all challenges that these accounts have in blocks."""
+        settlement = self.network.settlement
+        selectors = {
+            "0x" + function_abi_to_4byte_selector(entry).hex()
+            for entry in settlement.abi
+            if entry.get("name", "").startswith("challenge_")
+        }
+        assert len(selectors) == 2
         addresses = {self.address(index).lower() for index in accounts}
         found = []
         for number in range(self.network.connection.head().number + 1):
             block = self.rpc("eth_getBlockByNumber", hex(number), True)
             for transaction in block["transactions"]:
-                if transaction["from"].lower() in addresses:
+                is_theirs = transaction["from"].lower() in addresses
+                if is_theirs and transaction["input"][:10] in selectors:
                     receipt = self.network.connection.receipt(transaction["hash"])
                     assert receipt is not None
-                    found.append((transaction["hash"], int(receipt["status"], 16) == 1))
+                    found.append(int(receipt["status"], 16) == 1)
         return found
 
 
@@ -159,7 +173,7 @@ def _found(town: Town) -> None:
     network = town.network
     owner = Coldkey(network, town.sender(OWNER))
     for index in (LIAR, VALIDATOR, *WATCHERS):
-        owner.transfer(town.address(index), 2_000 * TAO)
+        owner.transfer(town.address(index), 20_000 * TAO)
         allow(network, town.sender(index), network.settlement, 10**6 * TAO, 10**6 * TAO)
     validator = town.sender(VALIDATOR)
     for netuid in town.netuids:
