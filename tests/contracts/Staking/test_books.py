@@ -251,11 +251,6 @@ BUGS = {
         "amount_rao * all_shares // (self._vested(key, tick) + VIRTUAL_RAO)",
         "amount_rao * all_shares // (self._vested(key, tick) + VIRTUAL_RAO) + VIRTUAL_SHARES * 2",
     ),
-    "C3 the rest of an empty pool goes to the next member": (
-        "modules/share_pool.vy",
-        "    self.total_assets_rao -= rest_rao\n",
-        "",
-    ),
 }
 
 

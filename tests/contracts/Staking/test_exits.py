@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import boa
+import pytest
 
-from tests.contracts.deployment import RAO, World
+from tests.contracts.deployment import RAO, World, deploy_world, seeded
 from tests.contracts.Staking.actions import (
     credit,
     exit_fully,
     last_event,
+    open_pool,
     stake,
     unbond_all,
 )
@@ -194,13 +196,33 @@ def test_C3_drained_pool__next_member_starts_afresh_and_old_rows_are_worth_nothi
     pools.warp(7)
     unbond_all(pools, hotkey, delegator)
     owner = pools.staking.owner_of(hotkey)
-    if pools.staking.shares_of(hotkey, owner):  # the take of the dividend
-        unbond_all(pools, hotkey, owner)
-    assert pools.staking.stake_of(hotkey) == 0
+    unbond_all(pools, hotkey, owner)  # the take of the dividend
+    assert pools.staking.stake_of(hotkey) == pools.staking.total_stake_rao() == 0
     stake(pools, hotkey, stranger, RAO)
     assert pools.staking.value_of(hotkey, stranger) == RAO
     assert pools.staking.value_of(hotkey, delegator) == 0
     assert pools.staking.value_of(hotkey, owner) == 0
+
+
+@pytest.mark.soundness
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("    self.total_assets_rao -= rest_rao\n", ""),
+        ("    self.pools[key] = empty(Pool)\n", ""),
+        ("    if self.pools[key].shares > 0:\n", "    if self.pools[key].shares >= 0:\n"),
+    ],
+)
+def test_C3_seeded_bug__rest_of_an_empty_pool_stays__is_found(
+    right: str, wrong: str, hotkey: str, delegator: str, stranger: str, validator: str
+) -> None:
+    source = seeded("Staking", ("modules/share_pool.vy", right, wrong))
+    world = deploy_world(only=("Tao", "Emission", "Staking"), Staking=source)
+    open_pool(world, hotkey, validator)
+    with pytest.raises(AssertionError):
+        test_C3_drained_pool__next_member_starts_afresh_and_old_rows_are_worth_nothing(
+            world, hotkey, delegator, stranger
+        )
 
 
 def test_C11_exit__whatever_the_owner_and_others_do_before__succeeds(
