@@ -46,6 +46,9 @@ class Door:
         hotkey, keys, header = handshake.accept(
             hello, node.hotkey, node.domain, node.chain_time(), limits.skew_s
         )
+        pending = [link for link in self.links.get(hotkey, []) if not link.authentic]
+        if len(pending) >= limits.connections_per_hotkey:
+            raise HandshakeError(f"handshake: {hotkey} opens too many at once", Code.BUSY)
         self._memory.admit(hello)
         link = Link(node, Caller(hotkey, self._stake_of(hotkey)), keys)
         self.links.setdefault(hotkey, []).append(link)

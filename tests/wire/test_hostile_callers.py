@@ -294,6 +294,23 @@ async def test_I2_connections_of_one_hotkey__capped_newest_wins() -> None:
 
 
 @in_loop
+async def test_I2_one_seat_opens_without_end__the_others_still_get_in() -> None:
+    async with world(Limits(connections=40, connections_per_hotkey=8)) as w:
+        hoarder = new_hotkey()
+        w.chain.seats.add(hoarder.address)
+        statuses, held = [], []
+        for _ in range(60):  # real handshakes, each left without a first message
+            header = Dialer(hoarder, w.miner.address, DOMAIN, START).header()
+            reader, writer = await asyncio.open_connection("127.0.0.1", w.axon.port)
+            writer.write(upgrade(header))
+            statuses.append((await reader.readline()).split()[1])
+            held.append(writer)
+        assert statuses.count(b"101") == 8
+        assert statuses.count(b"429") == 52
+        assert (await w.dendrite.call(w.endpoint, Double(number=1), 5.0)).ok
+
+
+@in_loop
 async def test_I5_one_hotkey_floods__it_is_told_busy_and_the_other_is_served() -> None:
     async with world() as w:
         flooder = new_hotkey()
