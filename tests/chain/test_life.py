@@ -58,7 +58,7 @@ def test_life__validator_and_miner__are_paid(kind: str, request: pytest.FixtureR
     assert port.committed_model() == MODEL
 
     clock.wait_for(clock.tick() + 1)  # stake counts from the tick after it was added
-    started = owner.start_subnet(netuid, clock.tick() + 8)
+    started = owner.start_subnet(netuid, clock.tick() + 6)
     validator = Hotkey(network, validating, netuid)
     seat = validator.best_poke()
     assert seat is not None
