@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Price of a registration: it decays by half-lives and jumps with every sale (mechanics 5.2).
 
-Twin of `contracts/modules/burn_price.vy`. Bittensor multiplies by the factor once per block and rounds
-down each time; here n ticks are one multiplication by the n-th power, so that nobody has to act in
-between (1e9 rao after one half-life of 360: 499,999,972 instead of 499,999,865).
+Twin of `contracts/modules/burn_price.vy`. Bittensor multiplies by the factor once per block and
+rounds down each time; here n ticks are one multiplication by the n-th power, so that nobody has to
+act in between (1e9 rao after one half-life of 360: 499,999,972 instead of 499,999,865).
 """
 
 from __future__ import annotations
