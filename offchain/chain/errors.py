@@ -9,6 +9,7 @@ ConfigError                    the operator
 +-- NotRegistered              the hotkey has no uid in the subnet
 +-- NoSeat                     the hotkey has no seat in the epoch
 +-- OutboxLocked               another process is sending with this key
++-- OutboxFull                 the disk refuses what must be on it before it is sent
 ChainError                     try again
 +-- NodeUnreachable            no node answers
 +-- NodeRefused                a node answers with an error
@@ -53,6 +54,10 @@ class NoSeat(ConfigError):
 
 class OutboxLocked(ConfigError):
     """Another process holds this key's outbox."""
+
+
+class OutboxFull(ConfigError):
+    """The disk refuses what must be on it before it is sent."""
 
 
 class NodeUnreachable(ChainError):

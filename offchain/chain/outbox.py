@@ -18,10 +18,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from offchain.chain.errors import OutboxLocked
+from offchain.chain.errors import OutboxFull, OutboxLocked
 from offchain.chain.files import write_durably
 
 LOCK_SECONDS = 30.0
+KEPT_TRANSACTIONS = 64
 
 
 @dataclass(slots=True)
@@ -85,7 +86,21 @@ class Outbox:
         if self.folder is None:
             self._memory[entry.nonce] = entry
             return
-        write_durably(self.folder / f"{entry.nonce}.json", json.dumps(asdict(entry)).encode())
+        content = json.dumps(asdict(entry)).encode()
+        try:
+            write_durably(self.folder / f"{entry.nonce}.json", content)
+        except OSError as error:
+            raise OutboxFull(
+                f"{entry.doing}: {self.folder} cannot be written ({error.strerror}), so nothing "
+                "was sent",
+                next_step="Free some space, or correct EVMTENSOR_HOME.",
+            ) from error
+
+    def prune(self, mined: int) -> None:
+        """Drop what has `KEPT_TRANSACTIONS` mined successors: too deep for any reorganisation."""
+        for entry in self.entries():
+            if entry.nonce < mined - KEPT_TRANSACTIONS:
+                self.forget(entry.nonce)
 
     def forget(self, nonce: int) -> None:
         """Drop an entry that is final."""

@@ -90,7 +90,7 @@ NEXT_STEP: dict[str, str] = {
     "staking: take rises too fast": "Raise the take in smaller steps.",
     "share_pool: not enough shares": "Unbond less; see `evmtensor stake show`.",
     # rewards
-    "rewards: no root": "Wait until the epoch is final.",
+    "rewards: no root of this depth": "Wait until the epoch is final.",
 }
 
 # by contract or module, for reasons that a careful client does not meet

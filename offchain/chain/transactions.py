@@ -305,6 +305,7 @@ class Sender:
         """The node's count, or one more than our newest entry that is not in a block yet."""
         pending = self.connection.nonce(self.address, "pending")
         mined = self.connection.nonce(self.address, "latest")
+        self.outbox.prune(mined)
         own = [e.nonce + 1 for e in self.outbox.entries() if e.nonce >= mined]
         return max([pending, mined, *own])  # a block may have come between the two questions
 

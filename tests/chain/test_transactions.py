@@ -19,11 +19,12 @@ from offchain.chain.errors import (
     InsufficientFunds,
     NodeUnreachable,
     NonceTaken,
+    OutboxFull,
     OutboxLocked,
     Reverted,
     TransactionFailed,
 )
-from offchain.chain.outbox import Outbox
+from offchain.chain.outbox import KEPT_TRANSACTIONS, Outbox
 from offchain.chain.rpc import RetryPolicy, Rpc
 from offchain.chain.transactions import FeePolicy, Patience, Sender
 from offchain.keys import Signer
@@ -279,6 +280,34 @@ def test_nonces__many_threads__are_all_different(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert sorted(sent.fields["nonce"] for sent in node.accepted) == list(range(20))
+
+
+def test_FI_06_disk_full__nothing_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = FakeNode()
+    sender = make(node, tmp_path)
+    sender.send(CALL, purpose="commit 1 6")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OutboxFull, match="No space left on device"):
+        sender.send(CALL, purpose="commit 1 7")
+    assert len(node.accepted) == 1
+    monkeypatch.undo()
+    assert [entry.purpose for entry in sender.outbox.entries()] == ["commit 1 6"]
+    sender.send(CALL, purpose="commit 1 7")
+    assert [sent.fields["nonce"] for sent in node.accepted] == [0, 1]
+
+
+def test_outbox__many_epochs__does_not_grow_for_ever(tmp_path: Path) -> None:
+    node = FakeNode()
+    sender = make(node, tmp_path)
+    for epoch in range(KEPT_TRANSACTIONS + 20):
+        sender.send(CALL, purpose=f"commit 1 {epoch}")
+    entries = sender.outbox.entries()
+    assert len(entries) <= KEPT_TRANSACTIONS + 2
+    assert entries[-1].purpose == f"commit 1 {KEPT_TRANSACTIONS + 19}"
 
 
 def test_outbox__held_by_another_process__is_said(tmp_path: Path) -> None:
