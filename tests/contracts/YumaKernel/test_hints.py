@@ -41,10 +41,10 @@ def wrong_hints(epoch: SeatEpoch, column: int, right: int, rng: Random) -> set[i
     return {hint for hint in near | far if 0 <= hint < 2**64} - {right}
 
 
-@pytest.mark.parametrize("first", range(0, 60, 10))
+@pytest.mark.parametrize("first", range(0, 24, 6))
 def test_recompute__wrong_hints_in_random_worlds__none_is_accepted(kernel: Any, first: int) -> None:
     tried = 0
-    for seed in range(first, first + 10):
+    for seed in range(first, first + 6):
         rng = Random(seed)
         epoch = random_seat_epoch(seed)
         result = run_seat_epoch(epoch)
@@ -55,7 +55,7 @@ def test_recompute__wrong_hints_in_random_worlds__none_is_accepted(kernel: Any, 
                 with boa.reverts("kernel: wrong hint"):
                     kernel.recompute(with_hint(block, column, hint))
                 tried += 1
-    assert tried > 250
+    assert tried > 150
 
 
 def test_recompute__nobody_votes__only_zero_is_accepted(kernel: Any) -> None:
@@ -104,7 +104,7 @@ def test_recompute__quantile_not_strict__mutant_accepts_what_the_kernel_refuses(
     loose = strict.replace("threshold)", "unsafe_add(threshold, LANES))")
     mutant = seeded("YumaKernel", ("YumaKernel.vy", strict, loose)).deploy()
     tried = 0
-    for seed in range(6):
+    for seed in range(3):
         epoch = replace(dense_world(3 + seed, 16, seed), kappa=U16)
         result = run_seat_epoch(epoch)
         (block,) = blocks_of(epoch, result)
@@ -114,22 +114,19 @@ def test_recompute__quantile_not_strict__mutant_accepts_what_the_kernel_refuses(
             assert _accepts(mutant, aimed)
             assert not _accepts(kernel, aimed)
             tried += 1
-    assert tried == 96
+    assert tried == 48
 
 
 @pytest.mark.soundness
-@pytest.mark.parametrize(
-    "check", ["is_reached and not is_exceeded", "is_reached", "not is_exceeded"]
-)
-def test_recompute__half_of_the_check__is_not_enough(kernel: Any, check: str) -> None:
-    """Without either half a wrong hint passes; with both (the first case) none does."""
+@pytest.mark.parametrize("half", ["is_reached", "not is_exceeded"])
+def test_recompute__half_of_the_check__lets_a_wrong_hint_pass(kernel: Any, half: str) -> None:
     line = 'assert is_reached and not is_exceeded, "kernel: wrong hint"'
-    halved = line.replace("is_reached and not is_exceeded", check)
-    subject = seeded("YumaKernel", ("YumaKernel.vy", line, halved)).deploy()
+    halved = line.replace("is_reached and not is_exceeded", half)
+    mutant = seeded("YumaKernel", ("YumaKernel.vy", line, halved)).deploy()
     epoch = dense_world(5, 16)
     result = run_seat_epoch(epoch)
     (block,) = blocks_of(epoch, result)
-    wrong = [0, *scores_of(epoch, 0), ONE]
-    wrong.remove(result.consensus_bits[0])
-    fooled = any(_accepts(subject, with_hint(block, 0, hint)) for hint in wrong)
-    assert fooled == (check != "is_reached and not is_exceeded")
+    wrong = {0, ONE, *scores_of(epoch, 0)} - {result.consensus_bits[0]}
+    aimed = [with_hint(block, 0, hint) for hint in wrong]
+    assert any(_accepts(mutant, attempt) for attempt in aimed)
+    assert not any(_accepts(kernel, attempt) for attempt in aimed)
