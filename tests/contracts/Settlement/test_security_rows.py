@@ -99,8 +99,8 @@ def test_E6_whole_supply_behind_one_key_and_full_rows__settles_like_the_engine()
     stage = open_stage()
     full = dict.fromkeys(range(16), 65_535)
     seats = (voter(0, full, 21 * 10**15), voter(1, full, 1))
-    stage.settle(0, Content(seats, (1,) * 16, accrued_rao=9 * 10**15))
-    stage.settle(1, Content(seats, (1,) * 16, accrued_rao=9 * 10**15))
+    stage.settle(0, Content(seats, (1,) * 16, accrued_rao=3 * 10**15))
+    stage.settle(1, Content(seats, (1,) * 16, accrued_rao=3 * 10**15))
     assert stage.settlement.epoch_of(NETUID, 1).state == 2
 
 
