@@ -128,7 +128,8 @@ def _kappa(scenario: Scenario) -> Advice:
     return Advice(
         "kappa_u16",
         best.candidate,
-        f"the better of cabal and under-weighting earns {worst:+.2f} % here, least of all",
+        f"the better of cabal and under-weighting earns {worst:+.2f} %; no candidate is more than "
+        f"{NEGLIGIBLE_POINTS:g} points better",
         tuple(evidence),
     )
 

@@ -96,24 +96,28 @@ def test_recycling__nothing_inherited__only_costs() -> None:
 def test_boundary__unbonding__takes_more_than_is_gained() -> None:
     assert percent("boundary") < -50
     assert percent("boundary", unbonding_ticks=0) > 100
+    assert percent("boundary", tempo_ticks=3_600) < 0  # the longest tempo that there is
     # a stay as long as an epoch frees nothing
     assert percent("boundary", unbonding_ticks=360) < 0
 
 
 @pytest.mark.parametrize(
-    "held, unbonding, counted, bound",
+    "held, unbonding, counted, share, bound",
     [
         # back in time for every boundary
-        (1, 350, [0, 1, 2, 3, 4, 5, 6, 7], 1.0),
+        (1, 350, [0, 1, 2, 3, 4, 5, 6, 7], 1.0, 1.0),
         # at boundaries 0, 2, 4, ...: never at two in a row
-        (1, 351, [], 361 / 720),
+        (1, 351, [], 0.0, 361 / 720),
         # at 0, 1, 2 and again at 5, 6, 7: seated by the first, counted between the other two
-        (3, 720, [1, 6], 1450 / 1800),
+        (3, 720, [1, 6], 1 / 5, 1450 / 1800),
+        # the default: once in 23 epochs
+        (3, 7200, [1], 1 / 23, 7930 / 8280),
     ],
 )
-def test_come_and_go__by_hand(held, unbonding, counted, bound) -> None:
+def test_come_and_go__by_hand(held, unbonding, counted, share, bound) -> None:
     schedule = come_and_go(Rules(tempo_ticks=360, unbonding_ticks=unbonding), 8, held, 10)
     assert np.flatnonzero(schedule.counted).tolist() == counted
+    assert schedule.counted_share == pytest.approx(share)
     assert schedule.bound_epochs == pytest.approx(bound)
 
 

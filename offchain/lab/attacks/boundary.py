@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from offchain.lab.attacks.frame import Attack, Axis, Floats, Outcome, outcome
 from offchain.lab.scenario import Rules, Scenario
-from offchain.lab.world import draw_for, honest, play
+from offchain.lab.world import Draws, Pay, draw_for, honest, play
 
 HELD_BOUNDARIES = (1, 2, 3)
 
@@ -28,6 +28,8 @@ class Schedule:
 
     counted: NDArray[np.bool_]
     """E: the stake counts in the epoch."""
+    counted_share: float
+    """Part of all epochs in which it counts, over whole cycles."""
     bound_epochs: float
     """How long the stake was bound, unbonding included, per epoch of the subnet; at most 1."""
 
@@ -43,7 +45,8 @@ def measure(scenario: Scenario) -> Outcome:
         stakes = np.broadcast_to(draws.stakes_rao, (draws.epochs, *draws.stakes_rao.shape)).copy()
         stakes[~schedule.counted, :, draws.own_seats] = 0
         pay = play(rules, draws, honest(draws, world), stakes)
-        earned: Floats = pay.of(draws, 0, miners=False) / schedule.bound_epochs
+        earned = _per_counted_epoch(pay, draws, schedule)
+        earned *= schedule.counted_share / schedule.bound_epochs
         if best is None or earned.mean() > best.mean():
             best = earned
     assert best is not None  # HELD_BOUNDARIES is not empty
@@ -59,11 +62,24 @@ def come_and_go(rules: Rules, epochs: int, held: int, early_ticks: int) -> Sched
     bound = early_ticks + (held - 1) * tempo + rules.unbonding_ticks
     # the last boundary of one stay and the first of the next cannot be the same
     cycle = max(-(-bound // tempo), held)
-    there = np.arange(-1, epochs + 1) % cycle < held  # boundaries -1 to E
-    counts = there[:-2] & there[2:]  # seated by the boundary before, there at the end
-    if rules.counted_boundaries == 2:
-        counts &= there[1:-1]
-    return Schedule(counts, min(bound / (cycle * tempo), 1.0))
+    counted = _counts(np.arange(epochs), cycle, held, rules.counted_boundaries)
+    over_a_cycle = _counts(np.arange(cycle), cycle, held, rules.counted_boundaries)
+    return Schedule(counted, float(over_a_cycle.mean()), min(bound / (cycle * tempo), 1.0))
+
+
+def _counts(
+    epochs: NDArray[np.int64], cycle: int, held: int, counted_boundaries: int
+) -> NDArray[np.bool_]:
+    """In which epochs the stake counts: seated by the boundary before, there at the end."""
+    counts = ((epochs - 1) % cycle < held) & ((epochs + 1) % cycle < held)
+    return counts & (epochs % cycle < held) if counted_boundaries == 2 else counts
+
+
+def _per_counted_epoch(pay: Pay, draws: Draws, schedule: Schedule) -> Floats:
+    """Mean dividends (B) in an epoch that counts, 0 if there is none."""
+    total = pay.of(draws, 0, miners=False) * len(schedule.counted)
+    mean: Floats = total / max(int(schedule.counted.sum()), 1)
+    return mean
 
 
 ATTACK = Attack(
