@@ -54,7 +54,7 @@ class Weights(Contract):
     NAME = "Weights"
 
     def commit_of(self, netuid: int, epoch: int, seat: int) -> bytes | None:
-        """The commit hash of a seat, or None."""
+        """The commit hash of a seat; None without one, and from the reveal on."""
         stored = bytes(self.read("commit_of", netuid, epoch, seat))
         return stored if any(stored) else None
 
