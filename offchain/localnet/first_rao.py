@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From an untrained torch module to the first earned rao: `python -m offchain.localnet.first_rao`.
+
+A local chain, the contracts, a subnet with two validators as processes; and a newcomer, who only
+writes what is in `newcomer()`: a torch module, a few seconds of training, and a `Miner` around it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from offchain.chain.claims import open_claims
+from offchain.chain.hotkey import Hotkey
+from offchain.chain.miner_port import MinerPort
+from offchain.chain.outbox import Outbox
+from offchain.chain.transactions import Sender
+from offchain.localnet.chain_process import ChainSettings, start_chain
+from offchain.localnet.demo.cast import OWNER_COLDKEY, Player, Role
+from offchain.localnet.demo.stage import Keys, Stage, set_stage, start_subnet
+from offchain.localnet.supervisor import Service, Supervisor
+from offchain.protocol.errors import ChainError
+from offchain.protocol.identifiers import RAO_PER_TAO
+from offchain.wire import Domain
+
+FOLDER = Path(".localnet/first-rao")
+EVMTENSOR = (sys.executable, "-m", "offchain.cli")
+NEWCOMER = Player("newcomer", Role.HONEST_MINER, "dev:3", "dev:4")
+VALIDATORS = (
+    Player("validator-1", Role.HONEST_VALIDATOR, "dev:5", "dev:6", stake_rao=3_000 * RAO_PER_TAO),
+    Player("validator-2", Role.HONEST_VALIDATOR, "dev:7", "dev:8", stake_rao=2_000 * RAO_PER_TAO),
+)
+START_TICKS_AHEAD = 5  # enough for two validators to poke
+TRAINING_STEPS = 200
+LIMIT_SECONDS = 120.0
+
+
+def newcomer() -> Any:
+    """All that a researcher writes: a module, its training, a miner."""
+    import numpy as np
+    import torch
+
+    from miners import Miner
+    from offchain.subnets import vision
+
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    module = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10)
+    )
+    optimizer = torch.optim.AdamW(module.parameters(), lr=5e-3)
+    rng = np.random.default_rng(0)
+    images, labels = (array[: vision.TRAINING_IMAGES] for array in vision.digits())
+    for _ in range(TRAINING_STEPS):
+        chosen = rng.integers(0, len(images), 128)
+        seen = torch.from_numpy(vision.distort(images[chosen], rng))
+        loss = torch.nn.functional.cross_entropy(module(seen), torch.from_numpy(labels[chosen]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    module.append(torch.nn.Softmax(dim=1))
+    return Miner.from_torch(module, "vision", FOLDER / "model.onnx")
+
+
+async def serve_and_wait(stage: Stage, miner: Any, say: Any) -> int:
+    """Serve until an epoch is final, claim, and return what the coldkey was paid, in rao."""
+    from miners import Settings
+
+    network, keys = stage.network, Keys(stage.network.connection)
+    hotkey = keys.signer(NEWCOMER.hotkey)
+    coldkey = keys.signer(NEWCOMER.coldkey).address
+    domain = Domain(network.deployment.chain_id, network.neurons.address)
+    sender = Sender(network.connection, hotkey, Outbox(None))
+    chain = MinerPort(network, stage.netuid, hotkey, sender, domain)
+    await miner.start(chain, hotkey, Settings(public_host="127.0.0.2"))
+    start_tick = await asyncio.to_thread(start_subnet, stage, START_TICKS_AHEAD)
+    say(f"serving {miner.model_hash.hex()[:16]}; the subnet starts at tick {start_tick}")
+    before = network.tao.balance_of(coldkey)
+    owner = Hotkey(network, keys.sender(OWNER_COLDKEY), stage.netuid)
+    deadline = time.monotonic() + LIMIT_SECONDS
+    try:
+        while time.monotonic() < deadline:
+            claims = await asyncio.to_thread(open_claims, network, stage.netuid)
+            if claims:  # anybody may claim for anybody
+                await asyncio.to_thread(owner.claim, claims)
+            earned = network.tao.balance_of(coldkey) - before
+            if earned > 0:
+                return earned
+            await asyncio.sleep(1.0)
+    finally:
+        await miner.close()
+    raise ChainError(
+        f"nothing was earned in {LIMIT_SECONDS:.0f} s", next_step=f"Read {FOLDER / 'logs'}."
+    )
+
+
+def run(chain_kind: str = "anvil", say: Any = print) -> int:
+    """The whole way; returns what was earned, in rao. ConfigError, ChainError as its parts."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    say("training a torch module and exporting it")
+    miner = newcomer()
+    kind = "ganache" if chain_kind == "ganache" else "anvil"
+    say(f"starting {kind}")
+    with start_chain(ChainSettings(kind=kind, log_file=FOLDER / "chain.log")) as chain:
+        stage = set_stage(chain.url, FOLDER / "deployments", say, players=(NEWCOMER, *VALIDATORS))
+        with Supervisor(FOLDER / "logs") as supervisor:
+            for member in VALIDATORS:
+                supervisor.add(_validator(chain.url, stage, member))
+            return asyncio.run(serve_and_wait(stage, miner, say))
+
+
+def _validator(url: str, stage: Stage, member: Player) -> Service:
+    command = [*EVMTENSOR, "validator", "run", "--url", url]
+    command += ["--deployment", stage.deployment_path, "--netuid", stage.netuid]
+    command += ["--hotkey", member.hotkey]
+    return Service(
+        member.name,
+        tuple(str(word) for word in command),
+        environment={"EVMTENSOR_HOME": str(FOLDER / "home" / member.name), "OMP_NUM_THREADS": "1"},
+        restart="on-failure",
+        restart_limit=3,
+    )
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="From a torch module to the first earned rao")
+    parser.add_argument("--chain", choices=["anvil", "ganache"], default="anvil")
+    options = parser.parse_args()
+    began = time.monotonic()
+    earned = run(options.chain)
+    seconds = time.monotonic() - began
+    print(f"the newcomer earned {earned} rao, {seconds:.0f} s after an untrained module")
+
+
+if __name__ == "__main__":
+    main()
