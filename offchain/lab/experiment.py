@@ -102,7 +102,11 @@ def experiment(
     """Finding, region and verdict."""
     finding = find(attack, scenario, fixed)
     region = explore(attack, scenario, fixed, quiet)
-    return Experiment(finding, region, tuple(verdict(attack, finding, region)))
+    lines = verdict(attack, finding, region)
+    lines += [
+        f"{knob} does not matter to {attack.name}" for knob in attack.ignores if knob in fixed
+    ]
+    return Experiment(finding, region, tuple(lines))
 
 
 def verdict(attack: Attack, finding: Finding, region: Region) -> list[str]:

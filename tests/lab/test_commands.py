@@ -28,10 +28,22 @@ def test_run__an_attack__prints_a_verdict_and_writes_files(tmp_path, capsys) -> 
 
 
 def test_run__json_without_plots__is_one_value(tmp_path, capsys) -> None:
-    words = ["lab", "run", "recycling", "--no-plots", "--json", "--out", str(tmp_path), *QUICK]
+    words = [
+        "lab",
+        "run",
+        "recycling",
+        "--stake",
+        "0.3",
+        "--no-plots",
+        "--json",
+        "--out",
+        str(tmp_path),
+        *QUICK,
+    ]
     assert run(words) == 0
     value = json.loads(capsys.readouterr().out)
     assert value["finding"]["name"] == "recycling"
+    assert value["verdict"][-1] == "stake does not matter to recycling"
     assert [path.name for path in tmp_path.iterdir()] == ["recycling.json"]
 
 

@@ -68,6 +68,7 @@ ATTACK = Attack(
     measure=measure,
     x=Axis("burn_epochs", (0.0, 5.0, 10.0, 20.0, 40.0, 60.0)),
     y=Axis("quality", (0.5, 1.0, 1.5, 2.0, 3.0)),
+    ignores=("stake", "utility"),
     unit="what its hotkeys would earn each alone",
     choice=Axis("copies", (2, 4, 8, 16)),
     weak=(("burn_epochs", 0.0),),

@@ -65,6 +65,8 @@ class Attack:
     measure: Callable[[Scenario], Outcome]
     x: Axis
     y: Axis
+    ignores: tuple[str, ...] = ()
+    """Knobs of the attacker that somebody might set, but that this attack has no use for."""
     unit: str = "honest pay"
     """What percentages are of."""
     choice: Axis | None = None

@@ -46,6 +46,7 @@ ATTACK = Attack(
     measure=measure,
     x=Axis("inherited_epochs", (0, 1, 2, 4, 8, 14)),
     y=Axis("burn_epochs", (0.1, 0.5, 1.0, 5.0, 20.0)),
+    ignores=("stake", "utility"),
     unit="an average miner's pay",
     weak=(("inherited_epochs", 14), ("burn_epochs", 0.5)),
 )
