@@ -39,6 +39,15 @@ def update_snapshots(request: pytest.FixtureRequest) -> Callable[[Path, str], No
     return compare
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The full sets of soundness and fairness run when they are asked for: `make soundness`."""
+    if "soundness" in config.option.markexpr:
+        return
+    full = [i for i in items if {"soundness", "slow"} <= {mark.name for mark in i.iter_markers()}]
+    config.hook.pytest_deselected(items=full)
+    items[:] = [item for item in items if item not in full]
+
+
 def _sources_hash() -> str:
     files = sorted((ROOT / "contracts").rglob("*.vy*"))
     return sha256(b"".join(str(f).encode() + f.read_bytes() for f in files)).hexdigest()

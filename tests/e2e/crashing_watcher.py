@@ -19,12 +19,10 @@ from offchain.watcher.dispatch import Dispatcher
 from tests.e2e.crashing_validator import around
 
 POINTS: dict[str, Callable[[Path, str], None]] = {
-    "before-signing": lambda m, p: around(Dispatcher, "submit", m, p, before=True),
     "signed": lambda m, p: around(Outbox, "put", m, p, before=False),
     "sent": lambda m, p: around(Sender, "_broadcast", m, p, before=False),
     "mined": lambda m, p: around(Sender, "wait", m, p, before=False),
     "booked": lambda m, p: around(AccountBook, "book", m, p, before=False),
-    "done": lambda m, p: around(Dispatcher, "collect", m, p, before=False),
     "logs-saved": lambda m, p: around(Histories, "_save", m, p, before=False),
 }
 
