@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,7 @@ from offchain.localnet.chain_process import ChainProcess, ChainSettings, start_c
 from offchain.protocol.identifiers import RAO_PER_TAO
 
 PATIENCE = Patience(poll_seconds=0.05)
+IMPATIENT = replace(MINIMAL, unbonding_ticks=5, vesting_ticks=5)  # these ticks are real seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def start_localnet(kind: str, folder: Path) -> Iterator[Localnet]:
         signer = development_signer("dev:0", chain.chain_id)
         sender = Sender(connection, signer, Outbox(folder / "outbox"), patience=PATIENCE)
         path = folder / f"{chain.chain_id}.json"
-        deploy(sender, MINIMAL, path)
+        deploy(sender, IMPATIENT, path)
         yield Localnet(chain, path, open_network([chain.url], path))
 
 
