@@ -27,7 +27,7 @@ def localnet(
 ) -> None:
     """A chain on this machine: up, down, status, fund. Without a word: up."""
     if context.invoked_subcommand is None:
-        up(context, chain, port, preset, foreground=False)
+        up(context, chain, port, preset, foreground=False, with_pid=0)
 
 
 @app.command()
@@ -37,6 +37,7 @@ def up(
     port: Port = 8545,
     preset: Preset = "localnet",
     foreground: Annotated[bool, typer.Option(help="Stay until Ctrl-C.")] = False,
+    with_pid: Annotated[int, typer.Option(help="End when this process ends.")] = 0,
 ) -> None:
     """Start a chain, deploy everything, and say how to point ape at it.
 
@@ -47,7 +48,9 @@ def up(
     from offchain.localnet import daemon
 
     session: Session = context.obj
-    settings = daemon.Settings(chain=chain, port=port, preset=preset, folder=FOLDER)
+    settings = daemon.Settings(
+        chain=chain, port=port, preset=preset, folder=FOLDER, with_pid=with_pid
+    )
     if foreground:
         daemon.serve(settings, session.deployment_folder(), announce=print)
         return

@@ -36,12 +36,16 @@ STOP_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What to start: "anvil" or "ganache", on a port (0: any), with a preset of the deployment."""
+    """What to start: "anvil" or "ganache", on a port (0: any), with a preset of the deployment.
+
+    with_pid: a process that the network ends with, 0 for none.
+    """
 
     chain: str
     port: int
     preset: str
     folder: Path
+    with_pid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,8 @@ def start(settings: Settings, deployments: Path) -> State:
     settings.folder.mkdir(parents=True, exist_ok=True)
     _state_file(settings.folder).unlink(missing_ok=True)
     log_path = settings.folder / "daemon.log"
-    words = [settings.chain, settings.port, settings.preset, settings.folder, deployments]
+    words: list[object] = [settings.chain, settings.port, settings.preset, settings.folder]
+    words += [settings.with_pid, deployments]
     with log_path.open("wb") as log:
         child = subprocess.Popen(
             [sys.executable, "-m", "offchain.localnet.daemon", *(str(word) for word in words)],
@@ -156,7 +161,7 @@ def serve(settings: Settings, deployments: Path, announce: Callable[[str], None]
         announce(f"{kind} with all contracts at {chain.url}, described in {path}")
         announce(f"export APE_FOUNDRY_HOST={chain.url}")
         try:
-            while not over.wait(0.5):
+            while not over.wait(0.5) and _is_wanted(settings):
                 if not chain.is_running():
                     raise ChainNotReady(
                         f"{kind} ended by itself: {chain.child.log_tail(3)}",
@@ -164,6 +169,12 @@ def serve(settings: Settings, deployments: Path, announce: Callable[[str], None]
                     )
         finally:
             _state_file(settings.folder).unlink(missing_ok=True)
+
+
+def _is_wanted(settings: Settings) -> bool:
+    """Until its process ends, or somebody removes its folder."""
+    has_company = settings.with_pid == 0 or _is_alive(settings.with_pid)
+    return has_company and _state_file(settings.folder).exists()
 
 
 def _check_kind(name: str) -> Kind:
@@ -195,11 +206,10 @@ def _is_alive(pid: int) -> bool:
 
 
 def _main(words: list[str]) -> int:
-    chain, port, preset, folder, deployments = words
+    chain, port, preset, folder, with_pid, deployments = words
+    settings = Settings(chain, int(port), preset, Path(folder), int(with_pid))
     try:
-        serve(
-            Settings(chain, int(port), preset, Path(folder)), Path(deployments), lambda line: None
-        )
+        serve(settings, Path(deployments), lambda line: None)
     except EvmtensorError as error:
         print(f"{error}. {error.next_step}", file=sys.stderr)
         return 1

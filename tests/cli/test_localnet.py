@@ -60,7 +60,7 @@ def shell(
     build("cancun" if request.param == "anvil" else "shanghai")
     try:
         words = ("localnet", "up", "--chain", request.param, "--port", free_port())
-        line = made.evmtensor(*words).strip().splitlines()[-1]
+        line = made.evmtensor(*words, "--with-pid", os.getpid()).strip().splitlines()[-1]
         name, _, value = line.removeprefix("export ").partition("=")
         assert name == "APE_FOUNDRY_HOST"
         made.environment[name] = value
@@ -126,7 +126,7 @@ def test_ape__scripts__speak_to_the_local_chain(shell: Shell) -> None:
 
 def test_localnet__killed__takes_its_chain_along(tmp_path: Path) -> None:
     shell = Shell(tmp_path, tmp_path / "home")
-    shell.evmtensor("localnet", "up", "--port", free_port())
+    shell.evmtensor("localnet", "up", "--port", free_port(), "--with-pid", os.getpid())
     state = json.loads(shell.evmtensor("localnet", "status", "--json"))
     os.kill(state["pid"], signal.SIGKILL)
     for _ in range(50):
@@ -135,6 +135,17 @@ def test_localnet__killed__takes_its_chain_along(tmp_path: Path) -> None:
     else:
         raise AssertionError("the chain outlived its keeper")
     assert "nothing is running" in shell.evmtensor("localnet", "down")
+
+
+def test_localnet__its_process_ends__ends_with_it(tmp_path: Path) -> None:
+    shell = Shell(tmp_path, tmp_path / "home")
+    with subprocess.Popen(["sleep", "600"]) as company:
+        shell.evmtensor("localnet", "up", "--port", free_port(), "--with-pid", company.pid)
+        company.kill()
+    for _ in range(50):
+        if json.loads(shell.evmtensor("localnet", "status", "--json")) is None:
+            return
+    raise AssertionError("the network outlived its process")
 
 
 def test_localnet__port_taken__is_one_sentence(tmp_path: Path) -> None:
