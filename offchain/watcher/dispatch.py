@@ -87,10 +87,12 @@ class Dispatcher:
             with outbox.lock():
                 outbox.forget(entry.nonce)
 
-    def strike_out(self) -> None:
-        """After a reorganisation: take back what is in no block any more."""
+    def reconcile(self) -> None:
+        """Take back what is in no block any more. One receipt tells whether there is anything."""
         receipt = self._network.connection.receipt
-        self._book.strike_out(lambda transaction_hash: receipt(transaction_hash) is not None)
+        newest, missing = self._book.doubtful
+        if any(receipt(h) is None for h in newest) or any(receipt(h) for h in missing):
+            self._book.reconcile(lambda transaction_hash: receipt(transaction_hash) is not None)
 
     def _book_entry(self, entry: Entry) -> bool:
         for transaction_hash in reversed(entry.hashes):

@@ -190,10 +190,10 @@ class Watcher:
         if self._histories.rollbacks != self._rollbacks:
             self._rollbacks = self._histories.rollbacks
             log.warning("reorganisation", times=self._rollbacks)
-            self._dispatcher.strike_out()
             self._memory.distrust()
             self._refused.clear()
         self._dispatcher.tidy()
+        self._dispatcher.reconcile()
 
     def _moves(self, netuid: int, tick: int) -> list[Move]:
         """What is to be done in one subnet; a subnet that does not add up stops no other."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from offchain.chain.hotkey import final_result
 from offchain.chain.network import Network
 from offchain.chain.subnet_history import SubnetHistory
-from offchain.protocol.errors import ConfigError
 from offchain.settlement.history import ClosedEpoch, History, State
 from offchain.settlement.payouts import Cumulative, PayTree, settle
 from offchain.watcher.words import WrongWord, wrong_words
@@ -20,7 +19,7 @@ SHOWN_WORDS = 4  # in the sentence; all of them are in the JSON
 class Verification:
     """What was found.
 
-    state: "final", "void" or "closed". is_right: nothing that the chain says of the epoch is wrong.
+    state: "final", "void", "closed" or "null". is_right: nothing the chain says of it is wrong.
     expected_root: what its inputs give; posted_root: the chain's; both empty without a root.
     wrong_words: of this epoch's final or live proposal. wrong_since: the first epoch whose false
     result this one's root carries on; itself if it is the first.
@@ -40,21 +39,19 @@ class Verification:
 def verify_epoch(network: Network, netuid: int, epoch: int) -> Verification:
     """Rebuild an epoch from the first log on and compare.
 
-    Raises:
-        ConfigError: the epoch was never closed.
-        ConsensusMismatch: the node's logs contradict themselves.
+    Raises `ConsensusMismatch` if the node's logs contradict themselves.
     """
     follower = SubnetHistory(network, netuid)
     follower.poll()
     history = follower.history
     record = history.epochs.get(epoch)
     if record is None:
-        closed = sorted(history.epochs)
-        raise ConfigError(
-            f"epoch {epoch} of subnet {netuid} is null or not closed yet: there is nothing to "
-            "verify and nobody is paid for it",
-            next_step=f"Closed epochs: {closed[-8:] or 'none yet'}.",
+        closed = sorted(history.epochs)[-8:]
+        text = (
+            f"epoch {epoch} of subnet {netuid} is null or not closed yet: it has no root and pays "
+            f"nobody; closed epochs: {closed or 'none yet'}"
         )
+        return Verification(netuid, epoch, "null", True, text)
     if record.state is State.VOID:
         text = "is void: it has no root, nobody is paid and its emission was recycled"
         return Verification(netuid, epoch, "void", True, _say(record, text))
