@@ -18,7 +18,8 @@ from offchain.wire.handshake import Dialer, Keys, Mode
 from offchain.wire.identity import Domain, Hotkey
 from offchain.wire.jobs import Blacklist, Forward, Job, Jobs, Priority, Route
 from offchain.wire.limits import Limits, Quota
-from offchain.wire.link import Link, Node
+from offchain.wire.link import Link
+from offchain.wire.node import Node
 from offchain.wire.synapse import Caller
 from offchain.wire.transport import dial, listen
 

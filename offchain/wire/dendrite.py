@@ -18,7 +18,8 @@ from offchain.wire.errors import CallError, Code, EgressError, HandshakeError, W
 from offchain.wire.handshake import Dialer, Keys, Mode
 from offchain.wire.identity import Domain, Hotkey
 from offchain.wire.limits import Limits
-from offchain.wire.link import Asked, Link, Node
+from offchain.wire.link import Link
+from offchain.wire.node import Asked, Node
 from offchain.wire.receipts import Batch, Evidence
 from offchain.wire.synapse import Caller, Codec, Synapse, codec
 from offchain.wire.transport import dial, listen

@@ -9,7 +9,8 @@ from offchain.wire.errors import Code, HandshakeError
 from offchain.wire.handshake import Hello, HelloMemory, Mode
 from offchain.wire.identity import address_text
 from offchain.wire.limits import Quota
-from offchain.wire.link import Link, Node
+from offchain.wire.link import Link
+from offchain.wire.node import Node
 from offchain.wire.synapse import Caller
 
 

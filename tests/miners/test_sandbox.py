@@ -121,7 +121,7 @@ def test_FI_35_FI_36_model__greedy_or_endless__ends_within_the_limits(name: str)
 def test_FI_36_cpu_limit__over__ends_long_before_the_wall_clock() -> None:
     with pytest.raises(ModelError, match="ended with -"):
         run_untrusted(
-            endless_loop().SerializeToString(), MODEL, [FEED], SandboxLimits(cpu_s=3, wall_s=25.0)
+            endless_loop().SerializeToString(), MODEL, [FEED], SandboxLimits(cpu_s=2, wall_s=15.0)
         )
 
 
