@@ -11,6 +11,7 @@ import typer
 from offchain.cli import (
     chain,
     demo,
+    evidence,
     lab,
     localnet,
     metagraph,
@@ -60,6 +61,7 @@ _GROUPS = (
     miner,
     validator,
     watcher,
+    evidence,
     token,
     lab,
     localnet,

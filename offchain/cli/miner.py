@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from offchain.cli.options import HotkeyName, Key, Netuid, rao
+from offchain.cli.output import progress, show
 from offchain.cli.session import SERVICE_ATTEMPTS, Session
 
-app = typer.Typer(name="miner", help="A miner: run.", no_args_is_help=True)
+Subnet = Annotated[str, typer.Option(help="The incentive mechanism.")]
+app = typer.Typer(name="miner", help="A miner: run, check, quantize.", no_args_is_help=True)
 
 
 @app.command()
@@ -21,7 +23,7 @@ def run(
     netuid: Netuid,
     hotkey: HotkeyName = "",
     key: Key = "",
-    subnet: Annotated[str, typer.Option(help="The incentive mechanism.")] = "vision",
+    subnet: Subnet = "vision",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8091,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "0.0.0.0",
     external_ip: Annotated[str, typer.Option(help="What the chain is told.")] = "",
@@ -54,3 +56,64 @@ def run(
     )
     settings = Settings(host=host, port=port, public_host=external_ip, max_burn_rao=burn)
     made.run(chain, signer, settings)
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    model: Annotated[Path, typer.Argument(help="An ONNX file.")],
+    subnet: Subnet = "vision",
+    rounds: Annotated[int, typer.Option(min=1, help="Tasks to score it on.")] = 64,
+) -> None:
+    """Score a model as a validator would, before paying for a place.
+
+    evmtensor miner check model.onnx
+    """
+    from miners.exam import examine
+    from offchain.subnets.base import load
+
+    session: Session = context.obj
+    with progress("scoring"):
+        exam = examine(model, load(subnet), rounds)
+    report = exam.report
+    exactness = "to the bit" if report.is_batch_invariant else f"within {report.max_difference:.1e}"
+    text = (
+        f"score {exam.score:.3f} +- {exam.error:.3f} over {exam.rounds} tasks, "
+        f"{exam.latency_ms:.2f} ms each on {report.provider}\n"
+        f"hash 0x{report.model_hash.hex()}, {report.size_bytes} bytes\n"
+        f"a row answers the same alone and in a batch {exactness}"
+    )
+    show(session.flags.json, exam, text)
+
+
+@app.command()
+def quantize(
+    context: typer.Context,
+    model: Annotated[Path, typer.Argument(help="An ONNX file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where the exact form goes.")],
+    subnet: Subnet = "vision",
+) -> None:
+    """Make the exact integer form of a model, and say what accuracy it costs.
+
+    evmtensor miner quantize model.onnx --out exact.onnx
+    """
+    from miners.quantize import quantize as make_exact
+    from offchain.subnets.base import load
+
+    session: Session = context.obj
+    with progress("calibrating and scoring"):
+        done = make_exact(model, load(subnet), out)
+    value = {
+        "exactness": done.exactness.value,
+        "float_operators": list(done.float_operators),
+        "score_before": done.before.score,
+        "score_after": done.after.score,
+        "bytes_before": done.before.report.size_bytes,
+        "bytes_after": done.after.report.size_bytes,
+    }
+    text = (
+        f"{out} is {done.exactness.value}\n"
+        f"score {done.before.score:.3f} -> {done.after.score:.3f}, "
+        f"{done.before.report.size_bytes} -> {done.after.report.size_bytes} bytes"
+    )
+    show(session.flags.json, value, text)

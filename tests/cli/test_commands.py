@@ -40,7 +40,8 @@ def test_commands__that_a_user_expects__are_there() -> None:
     |subnet show|subnet set|subnet hyperparameters|neuron register|stake add|stake unbond
     |stake cancel|stake remove|stake move|stake show|weights show|miner run|validator run|metagraph
     |claim|token schedule|token balance|token transfer|localnet up|localnet down|localnet status
-    |demo|chain status|chain deploy"""
+    |demo|chain status|chain deploy|miner check|miner quantize|evidence check|watcher run
+    |verify-epoch|lab run"""
     for words in wanted.split("|"):
         assert tuple(words.split()) in ALL, words
 
