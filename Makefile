@@ -12,7 +12,7 @@ DEMO_FLAGS := --chain $(CHAIN) $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(JSON),-
 # make test ARGS="tests/yuma -k replay"
 ARGS ?=
 
-.PHONY: demo test check lint gas bench fuzz soundness localnet setup lock lab clean
+.PHONY: demo test check lint gas bench fuzz soundness symbolic localnet setup lock lab clean
 
 demo:
 	$(SETUP) demo --chain $(CHAIN)
@@ -51,6 +51,10 @@ fuzz:
 soundness:
 	$(SETUP) test
 	@$(RUN) python -m pytest -m soundness $(ARGS)
+
+symbolic:
+	$(SETUP) test
+	@$(RUN) python -m pytest -m symbolic $(ARGS)
 
 localnet:
 	$(SETUP) demo --chain $(CHAIN)

@@ -40,12 +40,16 @@ def update_snapshots(request: pytest.FixtureRequest) -> Callable[[Path, str], No
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The full sets of soundness and fairness run when they are asked for: `make soundness`."""
-    if "soundness" in config.option.markexpr:
-        return
-    full = [i for i in items if {"soundness", "slow"} <= {mark.name for mark in i.iter_markers()}]
-    config.hook.pytest_deselected(items=full)
-    items[:] = [item for item in items if item not in full]
+    """Full sets and proofs run when they are asked for: `make soundness`, `make symbolic`."""
+    asked = config.option.markexpr
+    left_out = []
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        is_full_set = {"soundness", "slow"} <= marks and "soundness" not in asked
+        if is_full_set or ("symbolic" in marks and "symbolic" not in asked):
+            left_out.append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 def _sources_hash() -> str:
