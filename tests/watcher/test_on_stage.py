@@ -10,7 +10,7 @@ import pytest
 
 from offchain.settlement import challenge
 from offchain.settlement.history import Demand, State
-from offchain.settlement.trace import BONDS_HASH, bonds_words, with_bonds_block
+from offchain.settlement.trace import BONDS_HASH, bonds_hashes, bonds_words, with_bonds_block
 from offchain.settlement.words import words_hash
 from offchain.watcher.plan import PATIENCE_TICKS, Mandate, Verb
 from tests.contracts.deployment import role_address
@@ -140,3 +140,22 @@ def test_watcher__epoch_is_too_old_and_the_bond_too_dear__voids_it(stage):
     close_next(stage, 4)
     stage.warp_to(stage.tick + PATIENCE_TICKS)
     assert watcher.run() == [Verb.PROPOSE, Verb.PROVE, Verb.PROVE, Verb.FINALIZE]
+
+
+def test_watcher__liar_answers_with_a_list_of_another_length__refused_and_expired(stage):
+    """Nobody could open a block of three words for five seats, and it is asked for only once."""
+    short = [7, 7, 7]
+    words = list(stage.result(1).words)
+    words[1 + BONDS_HASH] = int.from_bytes(words_hash(short), "big")
+    stage.propose(1, words, proposer="liar")
+    stage.finalize(1)
+    close_next(stage, 2)
+    watcher = StagedWatcher(stage, EVERYTHING)
+    assert watcher.run() == [Verb.DEMAND]
+    record = stage.history.epochs[1]
+    hashes = bonds_hashes(record.live.trace, 2)
+    answer = (NETUID, 1, 0, short, hashes, words_hash(record.live.trace))
+    with boa.reverts("settlement: wrong bonds"):
+        stage.settlement.answer(*answer, sender=role_address("liar"))
+    stage.warp_to(record.demands[0].deadline_tick)
+    assert watcher.run()[0] is Verb.EXPIRE
