@@ -15,7 +15,6 @@ from offchain.chain.subnet_history import Histories
 from offchain.chain.transactions import Sender
 from offchain.cli.app import run
 from offchain.watcher.accounts import AccountBook
-from offchain.watcher.dispatch import Dispatcher
 from tests.e2e.crashing_validator import around
 
 POINTS: dict[str, Callable[[Path, str], None]] = {
