@@ -18,9 +18,15 @@ demo:
 	$(SETUP) demo --chain $(CHAIN)
 	@$(RUN) evmtensor demo $(DEMO_FLAGS)
 
+# What computes runs on both cores; what starts chains and services needs the machine for itself.
 test:
 	$(SETUP) test
+ifeq ($(ARGS),)
+	@$(RUN) python -m pytest -n 2 --dist loadfile -m "not chain and not e2e"
+	@$(RUN) python -m pytest -m "chain or e2e"
+else
 	@$(RUN) python -m pytest $(ARGS)
+endif
 
 check: lint test
 
