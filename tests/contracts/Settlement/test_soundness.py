@@ -3,7 +3,7 @@
 challenge of a true proposal succeeds.
 
 A sample runs always; `make soundness` runs the full set: 12 worlds, more than 400 corruptions and
-more than 400 wrong challenges.
+more than 400 wrong challenges, and the seeded bugs that each guard trips.
 """
 
 from __future__ import annotations
@@ -274,6 +274,7 @@ BUGS = {
 }
 
 
+@pytest.mark.soundness
 @pytest.mark.parametrize("bug", BUGS, ids=list(BUGS))
 def test_seeded_bug__some_wrong_word_is_no_longer_struck(bug):
     shape = Shape(21, 16, 4, 1)
@@ -335,6 +336,7 @@ def _struck_by_forgery(stage: Stage, bug: str) -> bool:
     return False
 
 
+@pytest.mark.soundness
 @pytest.mark.parametrize("bug", FAIRNESS_BUGS, ids=list(FAIRNESS_BUGS))
 def test_seeded_bug__a_true_proposal_is_struck(bug):
     file, right, wrong = FAIRNESS_BUGS[bug]
