@@ -275,6 +275,7 @@ BUGS = {
 
 
 @pytest.mark.soundness
+@pytest.mark.slow
 @pytest.mark.parametrize("bug", BUGS, ids=list(BUGS))
 def test_seeded_bug__some_wrong_word_is_no_longer_struck(bug):
     shape = Shape(21, 16, 4, 1)
@@ -337,6 +338,7 @@ def _struck_by_forgery(stage: Stage, bug: str) -> bool:
 
 
 @pytest.mark.soundness
+@pytest.mark.slow
 @pytest.mark.parametrize("bug", FAIRNESS_BUGS, ids=list(FAIRNESS_BUGS))
 def test_seeded_bug__a_true_proposal_is_struck(bug):
     file, right, wrong = FAIRNESS_BUGS[bug]

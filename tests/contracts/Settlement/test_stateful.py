@@ -334,6 +334,7 @@ DOUBLE_PAY = (
 
 
 @pytest.mark.soundness
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_seeded_bug__a_returned_bond_is_not_cleared__an_invariant_breaks():
     machine = type("Seeded", (SettlementMachine,), {})
