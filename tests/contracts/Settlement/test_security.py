@@ -103,6 +103,17 @@ def test_T_E7_another_rule_is_struck():
     assert stage.strike(1).reward_rao > 0
 
 
+def test_T_F1_one_wrong_word_is_struck_and_never_final():
+    stage = open_stage()
+    stage.close(0, voters())
+    stage.propose(0, lying(stage, 0))
+    arguments = stage.finalize_arguments(0)
+    stage.strike(0)
+    stage.warp_to(stage.tick + 10 * W)
+    with boa.reverts("slots: not live"):
+        stage.settlement.finalize(*arguments)
+
+
 def test_T_F2_withheld_data_never_protects_a_lie():
     """Nobody has to open what a proposer posted: a hash without a preimage is struck itself; and a
     block that nobody can open counts as zero after a demand (test_demand.py).
@@ -114,6 +125,17 @@ def test_T_F2_withheld_data_never_protects_a_lie():
         words[index] = int.from_bytes(b"nobody knows the preimage of it.", "big")
         stage.propose(0, words)
         assert stage.strike(0).reward_rao > 0
+
+
+def test_T_F3_wrong_challenges_of_a_true_proposal_cost_no_time():
+    stage = open_stage()
+    stage.close(0, voters())
+    stage.propose(0)
+    with boa.reverts("settlement: block is right"):
+        stage.challenge_block(0, 0)
+    with boa.reverts("settlement: sums are right"):
+        stage.challenge_sum(0)
+    stage.finalize(0)  # W ticks after the proposal, as if nobody had tried
 
 
 def test_T_F5_terminal_states_absorb():
