@@ -318,7 +318,7 @@ async def test_I5_one_hotkey_floods__it_is_told_busy_and_the_other_is_served() -
         axon = w.new_axon(new_hotkey(), limits=Limits(inflight_per_hotkey=8))
 
         async def forward(synapse: Double) -> Double:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(1.0)  # longer than a busy machine takes to ask 500 times
             return await double(synapse)
 
         axon.attach(forward)
