@@ -326,8 +326,8 @@ async def test_I5_one_hotkey_floods__it_is_told_busy_and_the_other_is_served() -
         there = Endpoint(axon.hotkey, "127.0.0.1", axon.port)
         loud = w.new_dendrite(flooder)
         flood, honest = await asyncio.gather(
-            loud.query([(there, Double(number=n)) for n in range(500)], 5.0),
-            w.dendrite.query([(there, Double(number=n)) for n in range(8)], 5.0),
+            loud.query([(there, Double(number=n)) for n in range(500)], 30.0),
+            w.dendrite.query([(there, Double(number=n)) for n in range(8)], 30.0),
         )
         assert sum(r.ok for r in flood) == 8
         assert {r.code for r in flood if not r.ok} == {Code.BUSY}
