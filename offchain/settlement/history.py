@@ -169,7 +169,7 @@ class History:
         self._forget_after(epoch)
 
     def block_demanded(self, epoch: int, column_block: int, demand: Demand) -> None:
-        """Nothing is proposed or finalized on a final epoch while one of its blocks is asked for."""
+        """While a block is asked for, nothing is proposed or finalized on its final epoch."""
         self.epochs[epoch].demands[column_block] = demand
 
     def block_answered(self, epoch: int, column_block: int, bonds: Sequence[int]) -> None:
