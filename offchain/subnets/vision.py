@@ -9,8 +9,9 @@ every miner: there is nothing to look up and no answer to share.
 Score of one batch: the mean of accuracy and of the Brier skill score, both rescaled so that
 guessing earns 0 and knowing earns 1. Brier's is a proper scoring rule: a miner maximises it by
 saying what it believes. An answer after DEADLINE_S earns 0: a batch takes a millisecond to
-compute, so the deadline is spent on one network round trip, and a miner that asks another one
-needs two.
+compute, so across a network the deadline is spent on one round trip, and a miner that asks
+another one needs two. Between processes of one host a hop takes milliseconds: there the deadline
+exposes nobody.
 """
 
 from collections.abc import Sequence
