@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from offchain.chain.contract import Call, Contract, Event
 
 COMMIT_GAS = 200_000
-# measured on the largest row of zeros and of ones, plus a quarter; fixed, so that a reveal waits for no estimate
+# measured on the largest row of zeros and of ones, plus a quarter; a reveal waits for no estimate
 REVEAL_GAS_BASE = 320_000
 REVEAL_GAS_PER_COLUMN = 1_000
 
