@@ -127,8 +127,14 @@ class Hotkey:
         )
 
     def reveal_call(self, window: EpochWindow, seat: int, row: bytes, salt: bytes) -> Call:
-        """The reveal with its stake hints; they are final once the epoch is over."""
+        """The reveal with its stake hints. While the epoch runs, the hint at its end is the newest
+        checkpoint, which is right unless the hotkey's stake moves once more.
+        """
         staking = self.network.staking
+        if self.network.clock.tick() < window.end_tick:
+            index_after = staking.newest_checkpoint(self.address)
+        else:
+            index_after = staking.checkpoint_index(self.address, window.end_tick - 1)
         return self.network.weights.reveal(
             self.netuid,
             window.epoch,
@@ -136,7 +142,7 @@ class Hotkey:
             row,
             salt,
             staking.checkpoint_index(self.address, window.start_tick - 1),
-            staking.checkpoint_index(self.address, window.end_tick - 1),
+            index_after,
         )
 
     def reveal(self, window: EpochWindow, call: Call | Presigned) -> Receipt:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from offchain.chain.contract import Call, Contract, Event, Query
+from offchain.protocol.identifiers import NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,13 @@ class Staking(Contract):
     def checkpoint_index(self, hotkey: str, tick: int) -> int:
         """Hint for `Weights.reveal`: the checkpoint in force at a tick, 2**256 - 1 for none."""
         return int(self.read("checkpoint_index", hotkey, tick))
+
+    def newest_checkpoint(self, hotkey: str) -> int:
+        """The newest checkpoint, 2**256 - 1 for none: the hint for a tick that is not over yet,
+        right unless the stake moves before that tick's end.
+        """
+        count = int(self.read("checkpoint_count", hotkey))
+        return count - 1 if count else NONE
 
     def checkpoint_query(self, hotkey: str, tick: int) -> Query[int]:
         return self.query("checkpoint_index", hotkey, tick)

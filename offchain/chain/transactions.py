@@ -161,6 +161,14 @@ class Sender:
         """Wait for something submitted."""
         return self._wait(entry, deadline, urgent)
 
+    def next_nonce(self) -> int:
+        """The node's count, or one more than our newest entry that is not in a block yet."""
+        pending = self.connection.nonce(self.address, "pending")
+        mined = self.connection.nonce(self.address, "latest")
+        self.outbox.prune(mined)
+        own = [e.nonce + 1 for e in self.outbox.entries() if e.nonce >= mined]
+        return max([pending, mined, *own])  # a block may have come between the two questions
+
     def presign(self, call: Call, *, urgent: bool = True, skip: int = 0) -> Presigned:
         """Sign now, send later: needs fixed gas. `skip` leaves nonces for what is sent before."""
         if call.gas is None:
@@ -169,7 +177,7 @@ class Sender:
                 next_step="Give the call its gas.",
             )
         max_fee, tip = self._fees(urgent)
-        nonce = self._next_nonce() + skip
+        nonce = self.next_nonce() + skip
         raw = self._sign(call.to, call.data, call.value_wei, call.gas, nonce, max_fee, tip)
         return Presigned(call, nonce, raw, max_fee, tip)
 
@@ -181,7 +189,7 @@ class Sender:
         with self.outbox.lock():
             entry = self.outbox.find(purpose)
             base_fee = self.connection.head().base_fee_wei
-            usable = presigned.nonce == self._next_nonce() and presigned.max_fee_wei > base_fee
+            usable = presigned.nonce == self.next_nonce() and presigned.max_fee_wei > base_fee
             if entry is None and usable:
                 entry = Entry(
                     nonce=presigned.nonce,
@@ -241,7 +249,7 @@ class Sender:
             gas = self._gas(call, rehearse)
             max_fee, tip = self._fees(urgent)
             self._check_funds(call, gas * max_fee + call.value_wei)
-            nonce = self._next_nonce()
+            nonce = self.next_nonce()
             raw = self._sign(call.to, call.data, call.value_wei, gas, nonce, max_fee, tip)
             entry = Entry(
                 nonce=nonce,
@@ -300,14 +308,6 @@ class Sender:
                 f"needs up to {_ether(needed_wei)}",
                 next_step="Send it some of the chain's own coin; nothing was sent.",
             )
-
-    def _next_nonce(self) -> int:
-        """The node's count, or one more than our newest entry that is not in a block yet."""
-        pending = self.connection.nonce(self.address, "pending")
-        mined = self.connection.nonce(self.address, "latest")
-        self.outbox.prune(mined)
-        own = [e.nonce + 1 for e in self.outbox.entries() if e.nonce >= mined]
-        return max([pending, mined, *own])  # a block may have come between the two questions
 
     def _sign(
         self, to: str | None, data: str, value: int, gas: int, nonce: int, max_fee: int, tip: int

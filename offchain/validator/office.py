@@ -12,6 +12,7 @@ import structlog
 from offchain.chain.claims import open_claims
 from offchain.chain.hotkey import Hotkey
 from offchain.chain.network import Network
+from offchain.chain.transactions import Presigned
 from offchain.protocol.commits import Commitment, commit_hash
 from offchain.protocol.eras import EpochWindow
 from offchain.protocol.identifiers import unpack_registration_id
@@ -43,6 +44,7 @@ class Office:
         self._journal = journal
         self._view = view
         self._make_row = make_row
+        self._signed: dict[int, Presigned] = {}  # epoch -> its reveal; signed again after a restart
 
     def perform(self, duty: Duty, history: History) -> None:
         """Send what the duty asks for and wait for its block.
@@ -68,6 +70,20 @@ class Office:
                 self._finalize(history.epochs[duty.epoch], history)
             case Verb.VOID:
                 self._void(history.epochs[duty.epoch])
+
+    def prepare_reveal(self, window: EpochWindow) -> None:
+        """Sign the reveal of a running epoch that is committed, so that its first tick only sends.
+
+        Raises:
+            ChainError: the node does not answer; the reveal is then signed when it is due.
+        """
+        signed = self._signed.get(window.epoch)
+        if signed is not None and signed.nonce == self._hotkey.sender.next_nonce():
+            return
+        entry = self._journal.read(self._netuid, window.epoch)
+        if entry is not None:
+            self._signed = {window.epoch: self._sign_reveal(window, entry)}
+            log.info("reveal signed", netuid=self._netuid, epoch=window.epoch)
 
     def claim(self) -> int:
         """Claim what the last final epoch owes this hotkey; rao paid, 0 if nothing was due."""
@@ -130,10 +146,19 @@ class Office:
             log.error("cannot reveal: no journal entry", netuid=self._netuid, epoch=epoch)
             return
         window = self._network.subnets.window_of(self._netuid, epoch)
-        call = self._hotkey.reveal_call(window, entry.seat, entry.row, entry.salt)
-        self._hotkey.reveal(window, self._hotkey.sender.presign(call))
+        signed = self._sign_reveal(window, entry, self._signed.pop(epoch, None))
+        self._hotkey.reveal(window, signed)
         self._journal.forget_before(self._netuid, epoch - 1)
         log.info("weights revealed", netuid=self._netuid, epoch=epoch)
+
+    def _sign_reveal(
+        self, window: EpochWindow, entry: Entry, signed: Presigned | None = None
+    ) -> Presigned:
+        """`signed` again, unless the stake moved after it was signed."""
+        call = self._hotkey.reveal_call(window, entry.seat, entry.row, entry.salt)
+        if signed is not None and signed.call == call:
+            return signed
+        return self._hotkey.sender.presign(call)
 
     def _propose(self, epoch: int, history: History) -> None:
         parent = history.parent_of(epoch)

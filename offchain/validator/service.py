@@ -200,6 +200,8 @@ class Validator:
         for duty in due:
             if not self._stopping and duty not in self._memory.hopeless:
                 self._perform(duty)
+        if running is not None and running.committed and not self._stopping:
+            self._office.prepare_reveal(running.window)
         # claiming takes blocks: never where a reveal or a commit could come too late
         is_calm = window is not None and not due and tick < commit_from_tick(window)
         if is_calm and not self._stopping:

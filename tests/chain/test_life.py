@@ -94,8 +94,10 @@ def test_life__validator_and_miner__are_paid(kind: str, request: pytest.FixtureR
     assert first.transaction_hash == again.transaction_hash
     assert network.weights.commit_of(netuid, window.epoch, held.seat) == committed
 
+    in_advance = validator.reveal_call(window, held.seat, row, salt)
+    signed = validating.presign(in_advance)
     clock.wait_for(window.end_tick)
-    signed = validating.presign(validator.reveal_call(window, held.seat, row, salt))
+    assert validator.reveal_call(window, held.seat, row, salt) == in_advance
     validator.reveal(window, signed)
     stored = network.weights.row_of(netuid, window.epoch, held.seat)
     assert (stored.is_revealed, stored.row_sum, stored.stake_rao) == (True, 7, 100 * TAO)
