@@ -42,14 +42,16 @@ Forward = Callable[[Any], Any]
 class Settings:
     """How a miner meets the world.
 
-    host, port: where it listens; port 0 takes a free one. public_host: what the chain is told,
-    `host` if empty. max_burn_rao: register for at most this if unregistered; 0: never register.
+    host, port: where it listens; port 0 takes a free one. public_host, public_port: what the chain
+    is told; `host` if empty, `port` if 0. max_burn_rao: register for at most this if unregistered;
+    0: never register.
     refresh_s: how often seats and stake are read from the chain.
     """
 
     host: str = "0.0.0.0"
     port: int = 0
     public_host: str = ""
+    public_port: int = 0
     max_burn_rao: int = 0
     refresh_s: float = 1.0
     dial_out: tuple[Endpoint, ...] = ()
@@ -173,7 +175,8 @@ class Miner:
             await self._ensure_registered(settings.max_burn_rao)
             await self._commit(self.model_hash)
             public = settings.public_host or settings.host
-            await asyncio.to_thread(chain.serve_axon, public, self.axon.port)
+            port = settings.public_port or self.axon.port
+            await asyncio.to_thread(chain.serve_axon, public, port)
         except BaseException:
             await self.close()
             raise

@@ -27,6 +27,9 @@ def run(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8091,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "0.0.0.0",
     external_ip: Annotated[str, typer.Option(help="What the chain is told.")] = "",
+    external_port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="What the chain is told; 0: --port.")
+    ] = 0,
     max_burn: Annotated[str, typer.Option(help="Register for at most this many TAO.")] = "0",
 ) -> None:
     """Serve a model to the validators of a subnet, until Ctrl-C.
@@ -54,7 +57,13 @@ def run(
         Domain(network.deployment.chain_id, network.neurons.address),
         coldkey,
     )
-    settings = Settings(host=host, port=port, public_host=external_ip, max_burn_rao=burn)
+    settings = Settings(
+        host=host,
+        port=port,
+        public_host=external_ip,
+        public_port=external_port,
+        max_burn_rao=burn,
+    )
     made.run(chain, signer, settings)
 
 

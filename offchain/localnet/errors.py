@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can go wrong with processes on this machine.
 
-    ConfigError
-    +-- MissingProgram     anvil, ganache or a service is not installed
-    +-- PortBusy           somebody else listens on the wanted port
-    ChainError
-    +-- ChainNotReady      the node stopped, or never answered
-    +-- ServiceFailed      a service of the supervisor ended although it should run
+ConfigError
++-- MissingProgram     anvil, ganache or a service is not installed
++-- PortBusy           somebody else listens on the wanted port
+ChainError
++-- ChainNotReady      the node stopped, or never answered
++-- ServiceFailed      a service of the supervisor ended although it should run
 """
 
 from offchain.protocol.errors import ChainError, ConfigError

@@ -10,8 +10,8 @@ Score of one batch: the mean of accuracy and of the Brier skill score, both resc
 guessing earns 0 and knowing earns 1. Brier's is a proper scoring rule: a miner maximises it by
 saying what it believes. An answer after DEADLINE_S earns 0: a batch takes a millisecond to
 compute, so across a network the deadline is spent on one round trip, and a miner that asks
-another one needs two. Between processes of one host a hop takes milliseconds: there the deadline
-exposes nobody.
+another one needs two. Between processes of one host a hop takes no time: there the deadline
+exposes nobody, unless `offchain.localnet.distance` puts the host's processes as far apart.
 """
 
 from collections.abc import Sequence

@@ -154,7 +154,13 @@ def main() -> int:
         return asyncio.run(plot.validator().run())
     chain = MinerPort(network, arguments.netuid, plot.signer, plot.sender, plot.domain)
     miner = random_miner(seed=arguments.netuid) if arguments.role == "random" else plot.relay()
-    miner.run(chain, plot.signer, Settings(host="0.0.0.0", public_host=ANNOUNCED))
+    listens = Settings(
+        host="0.0.0.0",
+        port=arguments.port,
+        public_host=ANNOUNCED,
+        public_port=arguments.external_port,
+    )
+    miner.run(chain, plot.signer, listens)
     return 0
 
 
@@ -215,7 +221,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--friends", nargs="*", default=[], help="dev:N ...")
     parser.add_argument("--victim", default="", help="dev:N")
-    parser.add_argument("--friend-port", type=int, default=0)
+    parser.add_argument("--port", type=int, default=0, help="where a miner listens")
+    parser.add_argument("--external-port", type=int, default=0, help="what the chain is told")
+    parser.add_argument("--friend-port", type=int, default=0, help="of the back door")
     return parser.parse_args()
 
 

@@ -39,6 +39,7 @@ SPARE_EPOCHS = 4  # an epoch may be null on a busy machine
 OFFLINE_AFTER_TICKS = 2
 EVMTENSOR = (sys.executable, "-m", "offchain.cli")
 CHEAT = (sys.executable, "-m", "offchain.localnet.demo.cheats")
+DISTANCE = (sys.executable, "-m", "offchain.localnet.distance")
 NO_TERMINAL_COLUMNS = 140
 
 
@@ -82,6 +83,14 @@ def run(settings: DemoSettings) -> int:
     return code
 
 
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where somebody listens, and where others reach it over a line (see `localnet.distance`)."""
+
+    near: int
+    far: int
+
+
 class Play:
     """The running demo."""
 
@@ -95,11 +104,13 @@ class Play:
         self._supervisor = supervisor
         self._screen = screen
         self._epochs = epochs
-        self._friend_port = free_port()
+        self._ports = {p.name: Ports(free_port(), free_port()) for p in PLAYERS}
         self._start_tick = 0
 
     def bring_up(self) -> None:
         """Start every service, wait until all miners answer, start the subnet."""
+        lines = [f"{ports.far}:{ports.near}" for ports in self._ports.values()]
+        self._supervisor.add(self._service("distance", [*DISTANCE, "--host", "0.0.0.0", *lines]))
         for member in PLAYERS:
             self._supervisor.add(self._service(member.name, self._command(member)))
         self._supervisor.add(self._service("watcher", self._watcher_command()))
@@ -203,12 +214,19 @@ class Play:
         where = [*self._where(), "--hotkey", member.hotkey]
         if member.role in (Role.HONEST_MINER, Role.OFFLINE_MINER):
             model = MODELS / f"{member.model}.onnx"
-            listen = ["--port", 0, "--external-ip", "127.0.0.2"]
-            return [*EVMTENSOR, "miner", "run", model, *where, *listen]
+            announce = [*self._listen(member), "--external-ip", "127.0.0.2"]
+            return [*EVMTENSOR, "miner", "run", model, *where, *announce]
         if member.role is Role.HONEST_VALIDATOR:
             return [*EVMTENSOR, "validator", "run", *where]
         cheat = [*CHEAT, _ROLES[member.role], *where, "--home", _home(member.name)]
+        if not member.role.is_validator:
+            cheat += self._listen(member)
         return [*cheat, *self._conspiracy(member)]
+
+    def _listen(self, member: Player) -> list[object]:
+        """Where a miner listens, and the far end of its line, which the chain is told."""
+        ports = self._ports[member.name]
+        return ["--port", ports.near, "--external-port", ports.far]
 
     def _watcher_command(self) -> list[object]:
         return [*EVMTENSOR, "watcher", "run", *self._where(), "--key", WATCHER]
@@ -222,7 +240,10 @@ class Play:
     def _conspiracy(self, member: Player) -> list[object]:
         """Who a cheat works with, and whose answers are sold."""
         victim = next(p for p in PLAYERS if p.model == "cnn" and p.role is Role.HONEST_MINER)
-        shared = ["--victim", victim.hotkey, "--friend-port", self._friend_port]
+        friend = next(p for p in PLAYERS if p.role is Role.CHEATING_VALIDATOR)
+        ports = self._ports[friend.name]
+        door = ports.near if member is friend else ports.far
+        shared = ["--victim", victim.hotkey, "--friend-port", door]
         if member.role is Role.RANDOM_MINER:
             return []
         wanted = (
