@@ -14,7 +14,7 @@
         A subnet's owner names itself, its start and the owner's parameters, never beyond the
         hard bounds.
         The timelock sets every parameter, inside the same bounds. Nobody can move a lock or an
-        epoch.
+        epoch. The root, netuid 0, has no owner: anybody starts it, the timelock sets the rest.
 @custom:kill
         registration_allowed = 0, set by the timelock, stops new neurons; running epochs settle
         as ever.
@@ -53,8 +53,15 @@ struct Identity:
 # start is called at most this many ticks ahead, so that no owner draws a share for a subnet
 # that sleeps
 MAX_START_DELAY_TICKS: public(constant(uint256)) = 7_200
+# the root's columns are the netuids from 1 on
+ROOT_VALIDATORS: constant(uint256) = 64
+
+# 32-bit lanes of one word, and the words that hold one lane for every netuid
+_LANES: constant(uint256) = 8
+_LANE_WORDS: constant(uint256) = c.MAX_SUBNETS // _LANES
 
 _MASK_64: constant(uint256) = 2**64 - 1
+_MASK_32: constant(uint256) = 2**32 - 1
 _MASK_16: constant(uint256) = 2**16 - 1
 
 TAO: immutable(IERC20)
@@ -80,6 +87,9 @@ _identities: HashMap[uint256, Identity]
 _drafts: HashMap[uint256, uint256]
 # tick of the call of start 64 | t0 64
 _starts: HashMap[uint256, uint256]
+# of started subnets, u32 lanes, netuid 1 on top: the incarnation, and the tick of the call of start
+_incarnation_lanes: uint256[_LANE_WORDS]
+_called_lanes: uint256[_LANE_WORDS]
 
 
 @deploy
@@ -117,6 +127,8 @@ def __init__(
     WINDOW_TICKS = window_ticks
     MIN_LOCK_RAO = min_lock_rao
     LOCK_REDUCTION_TICKS = lock_reduction_ticks
+    # the root is there from the beginning
+    self._heads[c.ROOT_NETUID] = 1 << 96 | c.MAX_SUBNETS << 16 | ROOT_VALIDATORS
 
 
 @external
@@ -183,11 +195,13 @@ def set_identity(netuid: uint256, name: String[64], url: String[256]):
 @external
 def start(netuid: uint256, start_tick: uint256):
     """
-    @notice Set the first tick of epoch 0 and open the subnet's share of the emission. Once.
+    @notice Set the first tick of epoch 0 and open the subnet's share of the emission. Once; by
+            its owner, the root by anybody.
     @param netuid Number of the subnet.
     @param start_tick t0: later than this tick, at most MAX_START_DELAY_TICKS away.
     """
-    self._check_owner(netuid)
+    if netuid != c.ROOT_NETUID:
+        self._check_owner(netuid)
     assert not eras._has_begun(netuid), "subnets: already started"
     tick: uint256 = ticks._tick()
     # pokes before t0 compare the stake at the tick before this call
@@ -205,6 +219,8 @@ def start(netuid: uint256, start_tick: uint256):
         window_ticks = draft & _MASK_64
 
     self._starts[netuid] = tick << 64 | start_tick
+    if netuid != c.ROOT_NETUID:
+        self._enter_lanes(netuid, self._heads[netuid] >> 96, tick)
     eras._begin(netuid, start_tick, tempo, reveal_ticks, window_ticks)
 
     log ISubnets.SubnetStarted(netuid=netuid, called_tick=tick, start_tick=start_tick)
@@ -290,6 +306,28 @@ def incarnation_of(netuid: uint256) -> uint256:
     @return 1 for the first; 0 if there was none.
     """
     return self._heads[netuid] >> 96
+
+
+@external
+@view
+def incarnations_at(tick: uint256) -> DynArray[uint256, _LANE_WORDS]:
+    """
+    @notice Which subnets there were at a tick, for the root: the columns that it can weigh.
+    @dev Loops over 128 lanes in 32 slots. A subnet that was evicted since is not among them.
+    @param tick Any tick.
+    @return 16 words of u32 lanes, netuid 1 on top of the first: the incarnation of a subnet whose
+            start was called before the tick, else 0.
+    """
+    words: DynArray[uint256, _LANE_WORDS] = []
+    for word: uint256 in range(_LANE_WORDS):
+        incarnations: uint256 = self._incarnation_lanes[word]
+        if incarnations != 0:
+            called: uint256 = self._called_lanes[word]
+            for lane: uint256 in range(_LANES):
+                if (called >> 32 * lane) & _MASK_32 >= tick:
+                    incarnations &= ~(_MASK_32 << 32 * lane)
+        words.append(incarnations)
+    return words
 
 
 @external
@@ -426,7 +464,9 @@ def registration_terms(netuid: uint256) -> ISubnets.RegistrationTerms:
         max_uids=(head >> 16) & _MASK_16,
         created_tick=(head >> 32) & _MASK_64,
         owner_hotkey=self._owner_hotkeys[netuid],
-        is_allowed=h._at(netuid, h.REGISTRATION_ALLOWED, epoch) == 1,
+        # the root's seats are taken by hotkeys directly
+        is_allowed=netuid != c.ROOT_NETUID
+        and h._at(netuid, h.REGISTRATION_ALLOWED, epoch) == 1,
         immunity_ticks=h._at(netuid, h.IMMUNITY, epoch),
         min_burn_rao=h._at(netuid, h.MIN_BURN, epoch),
         max_burn_rao=h._at(netuid, h.MAX_BURN, epoch),
@@ -510,6 +550,20 @@ def _head(netuid: uint256) -> uint256:
     head: uint256 = self._heads[netuid]
     assert head != 0, "subnets: unknown netuid"
     return head
+
+
+@internal
+def _enter_lanes(netuid: uint256, incarnation: uint256, tick: uint256):
+    """
+    @notice Note a subnet's start for the root; incarnation 0: it is no more.
+    """
+    # 2**32 ticks of one second are 136 years
+    assert tick <= _MASK_32, "subnets: clock out of range"
+    word: uint256 = (netuid - 1) // _LANES
+    offset: uint256 = 32 * (_LANES - 1 - (netuid - 1) % _LANES)
+    keep: uint256 = ~(_MASK_32 << offset)
+    self._incarnation_lanes[word] = self._incarnation_lanes[word] & keep | incarnation << offset
+    self._called_lanes[word] = self._called_lanes[word] & keep | tick << offset
 
 
 @internal

@@ -227,7 +227,7 @@ def test_register__closed_by_the_timelock__reverts(world, netuid):
 
 def test_register__unknown_netuid__reverts(world, netuid):
     signature = life.consent(world, 0, life.key("miner"), PAYER)
-    for unknown in (0, netuid + 1):
+    for unknown in (netuid + 1, 2**255):
         with boa.reverts("subnets: unknown netuid"):
             world.neurons.register(
                 unknown, life.key("miner").address, life.NO_LIMIT, signature, sender=PAYER

@@ -33,7 +33,6 @@ def test_create__first__locks_the_cost_and_tells(world):
     assert netuid == 1
     assert world.subnets.subnet_count() == 1
     assert world.subnets.exists(1)
-    assert not world.subnets.exists(0)
     assert not world.subnets.exists(2)
     assert world.subnets.owner_of(1) == OWNER
     assert world.subnets.incarnation_of(1) == 1

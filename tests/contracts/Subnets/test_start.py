@@ -97,7 +97,7 @@ def test_start__by_others__reverts(world, netuid, stranger):
 
 
 def test_start__unknown_netuid__reverts(world, netuid):
-    for unknown in (0, netuid + 1, 2**255):
+    for unknown in (netuid + 1, 2**255):
         with boa.reverts("subnets: unknown netuid"):
             world.subnets.start(unknown, world.tick + 1, sender=OWNER)
 
@@ -137,6 +137,6 @@ def test_set_identity__by_the_owner_alone(world, netuid, stranger):
     ],
 )
 def test_views__unknown_netuid__revert(world, netuid, view, arguments):
-    for unknown in (0, netuid + 1, 2**255):
+    for unknown in (netuid + 1, 2**255):
         with boa.reverts("subnets: unknown netuid"):
             getattr(world.subnets, view)(unknown, *arguments)
