@@ -2,11 +2,12 @@
 """Run somebody else's model: in a process of its own, with nothing to read and little to use up.
 
 What the child has: the model's and the inputs' bytes on a pipe, an empty directory, no
-environment, no descriptors, limits on memory, CPU time, file size and processes, and a parent
-that kills it. The model is parsed there too: a parser that a file crashes is not ours.
+environment, no descriptors, the walls that this kernel permits (`walls.py`; `standing_walls` tells
+which), and a parent that kills it. The model is parsed there too: a parser that a file crashes is
+not ours.
 
-What it has not: protection against a hole in the kernel or an exploit in onnxruntime that needs no
-more than that. Run validators of untrusted models under a user without secrets.
+What it has not: protection against a hole in the kernel. Run validators of untrusted models under
+a user without secrets.
 """
 
 import os
@@ -22,10 +23,12 @@ from typing import Any
 import msgspec
 
 from miners.errors import ModelError
+from miners.walls import ALL, Walls
 from offchain.subnets.base import ModelInterface
 from offchain.wire import Tensor, TensorError
 
 _ROOT = Path(__file__).resolve().parents[1]
+_WALLS = Path(__file__).resolve().with_name("walls.py")
 _LENGTH = struct.Struct(">Q")
 
 
@@ -37,6 +40,7 @@ class SandboxLimits:
     cpu_s: int = 20
     wall_s: float = 30.0
     answer_bytes: int = 64 * 2**20
+    walls: tuple[str, ...] = ALL  # to be raised if the kernel permits it
 
 
 class _Spec(msgspec.Struct):
@@ -93,6 +97,21 @@ def run_untrusted(
         raise ModelError(f"sandbox: {error}") from error
 
 
+def standing_walls() -> tuple[str, ...]:
+    """Names of the walls that stand around a model on this machine, found out by raising them."""
+    with TemporaryDirectory(prefix="sandbox-") as empty:
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", _PROBE, str(_WALLS)],
+            cwd=empty, env={}, capture_output=True, timeout=30.0, check=False, text=True,
+        )  # fmt: skip
+    if done.returncode != 0:
+        raise ModelError(
+            f"sandbox: its process ended with {done.returncode}",
+            next_step="Run without re-execution, or on another kernel.",
+        )
+    return tuple(done.stdout.split())
+
+
 def _checked(
     answer: dict[str, Tensor], feed: dict[str, Any], interface: ModelInterface
 ) -> dict[str, Any]:
@@ -105,7 +124,8 @@ def _checked(
 
 
 def _run_child(order: bytes, limits: SandboxLimits) -> bytes:
-    command = [sys.executable, "-I", "-c", _CHILD, str(_ROOT), *map(str, _numbers(limits))]
+    command = [sys.executable, "-I", "-c", _CHILD, str(_WALLS), str(_ROOT), ",".join(limits.walls)]
+    command += map(str, _numbers(limits))
     with TemporaryDirectory(prefix="sandbox-") as empty:
         child = subprocess.Popen(
             command,
@@ -132,16 +152,31 @@ def _numbers(limits: SandboxLimits) -> tuple[int, int, int]:
     return limits.memory_bytes, limits.cpu_s, limits.answer_bytes
 
 
-# Limits come first, before anything foreign is read, and cannot be raised again.
-_CHILD = """
+# `walls.py` is loaded by its path: the package would load libraries that start threads, and a
+# process with threads enters no namespace.
+_LOAD_WALLS = """
 import sys
-sys.path.insert(0, sys.argv[1])
+from importlib.util import module_from_spec, spec_from_file_location
+spec = spec_from_file_location("walls", sys.argv[1])
+module = module_from_spec(spec)
+spec.loader.exec_module(module)
+"""
+_PROBE = f"""{_LOAD_WALLS}
+walls = module.Walls()
+walls.before_imports()
+print(*walls.after_imports(".", {{}}), flush=True)
+"""
+# Everything foreign is read after the walls stand, and no wall can be taken down again.
+_CHILD = f"""{_LOAD_WALLS}
+walls = module.Walls(tuple(sys.argv[3].split(",")))
+walls.before_imports()
+sys.path.insert(0, sys.argv[2])
 from miners.sandbox import child_main
-child_main(*map(int, sys.argv[2:]))
+child_main(walls, *map(int, sys.argv[4:]))
 """
 
 
-def child_main(memory_bytes: int, cpu_s: int, answer_bytes: int) -> None:
+def child_main(walls: Walls, memory_bytes: int, cpu_s: int, answer_bytes: int) -> None:
     """The child's whole life."""
     import onnx  # noqa: F401  # everything is imported before the doors close
     import onnxruntime  # noqa: F401
@@ -149,15 +184,17 @@ def child_main(memory_bytes: int, cpu_s: int, answer_bytes: int) -> None:
     import miners.checks
     import miners.engine  # noqa: F401
 
-    for name, limit in (
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_CPU, cpu_s),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 3),  # the three that are open: no file, no socket
-        (resource.RLIMIT_NPROC, 0),
-    ):
-        resource.setrlimit(name, (limit, limit))
+    walls.after_imports(
+        Path(),
+        {
+            resource.RLIMIT_AS: memory_bytes,
+            resource.RLIMIT_CPU: cpu_s,
+            resource.RLIMIT_FSIZE: 0,
+            resource.RLIMIT_CORE: 0,
+            resource.RLIMIT_NOFILE: 3,  # the three that are open: no file, no socket
+            resource.RLIMIT_NPROC: 0,
+        },
+    )
     (size,) = _LENGTH.unpack(sys.stdin.buffer.read(_LENGTH.size))
     try:
         result = _execute(sys.stdin.buffer.read(size))

@@ -2,6 +2,7 @@
 """I8, FI-32 to FI-37: foreign models run to nobody's harm; what misbehaves is refused or killed."""
 
 import os
+import struct
 import time
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import miners.sandbox as sandbox
 from miners.checks import check_content
 from miners.engine import open_session
 from miners.errors import ModelError
-from miners.sandbox import SandboxLimits, run_untrusted
+from miners.sandbox import SandboxLimits, run_untrusted, standing_walls
+from miners.walls import ALL, LANDLOCK, LIMITS, NAMESPACES, SECCOMP, filter_program
 from offchain.subnets.vision import MODEL
 from tests.miners.test_checks import CANARY, EXTERNAL, REFUSED, flat
 from tests.miners.worlds import vision_model
@@ -160,37 +163,92 @@ def test_FI_37_bytes__that_are_no_model__refused(content: bytes) -> None:
         run_untrusted(content, MODEL, [FEED], QUICK)
 
 
-def test_sandbox__child__has_no_environment_and_opens_no_file(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("EVMTENSOR_PASSWORD", "secret")
-    monkeypatch.setattr(
-        "miners.sandbox._CHILD",
-        """
+ATTEMPTS = """
 import os, socket, sys
-sys.path.insert(0, sys.argv[1])
+import numpy, onnxruntime
 import miners.sandbox as sandbox
-from miners.sandbox import _Result
+def attempts():
+    yield "environment", lambda: os.environ["EVMTENSOR_PASSWORD"]
+    yield "list", lambda: os.listdir()
+    yield "open", lambda: open("/etc/passwd")
+    yield "socket", lambda: socket.socket()
+    yield "write", lambda: open("x", "w").write("x")
+    yield "fork", lambda: os.fork() or os._exit(0)
+    yield "kill", lambda: os.kill(os.getppid(), 0)
+    yield "trace", lambda: open(f"/proc/{os.getppid()}/environ", "rb").read()
 def execute(raw):
-    found = ["environment"] if "EVMTENSOR_PASSWORD" in os.environ else []
-    for name, attempt in (
-        ("list", lambda: os.listdir()),
-        ("open", lambda: open("/etc/hostname")),
-        ("socket", lambda: socket.socket()),
-        ("write", lambda: open("x", "w")),
-        ("limits", lambda: sandbox.resource.setrlimit(sandbox.resource.RLIMIT_NOFILE, (99, 99))),
-    ):
+    found = []
+    for name, attempt in attempts():
         try:
             attempt()
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError):
             continue
-        if name != "limits" or os.geteuid() != 0:
-            found.append(name)
-    return _Result(error="found " + ",".join(found))
+        found.append(name)
+    return sandbox._Result(error="found " + ",".join(found))
 sandbox._execute = execute
-sandbox.child_main(*map(int, sys.argv[2:]))
-""",
-    )
-    with pytest.raises(ModelError, match=r"sandbox: found $"):
-        run_untrusted(vision_model().SerializeToString(), MODEL, [FEED])
+"""
+
+
+def found_inside(monkeypatch: pytest.MonkeyPatch, walls: tuple[str, ...]) -> str:
+    """What foreign code could do behind these walls."""
+    start = "child_main(walls"
+    child = sandbox._CHILD.replace(start, ATTEMPTS + start)
+    monkeypatch.setattr(sandbox, "_CHILD", child)
+    monkeypatch.setenv("EVMTENSOR_PASSWORD", "secret")
+    with pytest.raises(ModelError) as caught:
+        run_untrusted(vision_model().SerializeToString(), MODEL, [FEED], SandboxLimits(walls=walls))
     assert os.environ["EVMTENSOR_PASSWORD"] == "secret"
+    return str(caught.value).removeprefix("sandbox: found ").strip()
+
+
+def test_I8_child__behind_all_walls__can_only_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found_inside(monkeypatch, ALL) == ""
+
+
+@pytest.mark.parametrize(
+    ("walls", "found"),
+    [
+        # without any, the attempts succeed: the test above would notice a missing wall
+        ((), {"list", "open", "socket", "write", "fork", "kill", "trace"}),
+        ((LIMITS,), {"kill"} | ({"fork"} if os.geteuid() == 0 else set())),  # root forks on
+        ((SECCOMP,), set()),
+        ((LANDLOCK,), {"socket", "fork"}),
+        ((NAMESPACES,), {"list", "socket", "write", "fork", "kill"}),  # in an empty world
+    ],
+    ids=lambda v: "+".join(sorted(v)) or "none",
+)
+def test_I8_child__behind_one_wall__what_it_alone_prevents(
+    monkeypatch: pytest.MonkeyPatch, walls: tuple[str, ...], found: set[str]
+) -> None:
+    if not set(walls) <= set(standing_walls()):
+        walls, found = ALL, set()  # this kernel refuses that wall: the others must do
+    assert set(found_inside(monkeypatch, walls).split(",")) - {""} == found
+
+
+def test_I8_walls__of_this_kernel__are_told() -> None:
+    assert LIMITS in standing_walls()
+
+
+def test_I8_filter__runs_like_the_kernel_would__passes_only_the_allowed() -> None:
+    allowed = [0, 1, 231]
+    program = filter_program(0xC000003E, allowed)
+    for number in [*range(400), 0x40000000, 0x40000001, 0xFFFFFFFF]:
+        want = 0x7FFF0000 if number in allowed else 0x00050001
+        assert run_filter(program, 0xC000003E, number) == want
+    assert run_filter(program, 0x40000003, 0) == 0x80000000  # 32-bit x86: other numbers
+
+
+def run_filter(program: bytes, architecture: int, number: int) -> int:
+    """Interprets classic BPF: an independent reading of what `filter_program` writes."""
+    lines = list(struct.iter_unpack("=HBBI", program))
+    accumulator = at = 0
+    while True:
+        code, yes, no, k = lines[at]
+        at += 1
+        if code == 0x20:
+            accumulator = {0: number, 4: architecture}[k]
+        elif code == 0x06:
+            return int(k)
+        else:
+            taken = accumulator == k if code == 0x15 else accumulator >= k
+            at += yes if taken else no
