@@ -107,6 +107,7 @@ async def listen(
     _raise_file_limit()
 
     def on_request(request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+        _name_upgrade_alone(request)
         path = request.path.decode("ascii", "replace")
         if path != handshake.PATH:
             body = http(path)
@@ -142,6 +143,15 @@ async def listen(
         raise WireConfigError(
             f"listen: cannot open {host}:{port}: {error}", next_step="Choose a free port."
         ) from error
+
+
+def _name_upgrade_alone(request: WSUpgradeRequest) -> None:
+    # RFC 9110: `Connection` is a list, over one or several lines, and browsers and proxies send
+    # "keep-alive, Upgrade". The library compares the whole value, after this callback.
+    lines = request.headers.getall("connection", [])
+    tokens = {token.strip().lower() for line in lines for token in line.split(",")}
+    if "upgrade" in tokens:
+        request.headers["connection"] = "Upgrade"
 
 
 def _refuse(status: HTTPStatus) -> WSUpgradeResponseWithListener:
