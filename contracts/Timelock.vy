@@ -9,9 +9,10 @@
         snekmate's timelock with its roles; the delay is in seconds.
 @custom:invariant Nothing is executed that was not scheduled at least the minimum delay ago, and
         nothing twice.
-@custom:trust Proposers may schedule and cancel, executors may execute what is ripe. Roles and
-        delay change only through the timelock itself. On real chains it starts without a
-        proposer; on localnet the deployer is one.
+        The delay stays between half and four times what the network began with.
+@custom:trust Governor, so a vote, schedules and cancels; everybody may execute what is ripe. Roles
+        and delay change only through the timelock itself. On real chains no key has a role; on
+        localnet the deployer may propose, too.
 @custom:kill A proposer cancels what has not been executed; a timelock without proposers can do
         nothing.
 """
@@ -39,7 +40,6 @@ exports: (
     timelock_controller.cancel,
     timelock_controller.execute,
     timelock_controller.execute_batch,
-    timelock_controller.update_delay,
     # reading
     timelock_controller.get_minimum_delay,
     timelock_controller.get_timestamp,
@@ -54,8 +54,13 @@ exports: (
 )
 
 
-# a network starts with none, or with its deployer
+# a network starts with Governor, a local one with its deployer, too
 MAX_STARTERS: constant(uint256) = 8
+# hard bounds of the delay: from half to four times what the network began with
+LEAST_PART: constant(uint256) = 2
+MOST_TIMES: constant(uint256) = 4
+
+FIRST_DELAY_SECONDS: immutable(uint256)
 
 
 @deploy
@@ -69,6 +74,36 @@ def __init__(
     @param proposers Who may schedule and cancel.
     @param executors Who may execute; the zero address stands for everybody.
     """
+    FIRST_DELAY_SECONDS = minimum_delay_seconds
     access_control.__init__()
     # no admin beside the timelock itself; the module takes the role from the deployer
     timelock_controller.__init__(minimum_delay_seconds, proposers, executors, empty(address))
+
+
+@external
+def update_delay(new_delay: uint256):
+    """
+    @notice Set the delay of operations to come; only this contract, so what it has announced.
+    @dev snekmate's own has no bounds: with no delay a vote could act before anybody has seen it,
+            with an endless one nobody could ever act again.
+    @param new_delay Seconds, half to four times what the network began with.
+    """
+    assert msg.sender == self, "timelock: caller is not itself"
+    assert new_delay >= FIRST_DELAY_SECONDS // LEAST_PART, "timelock: delay too short"
+    assert new_delay <= FIRST_DELAY_SECONDS * MOST_TIMES, "timelock: delay too long"
+
+    log timelock_controller.MinimumDelayChange(
+        old_duration=timelock_controller.get_minimum_delay, new_duration=new_delay
+    )
+    # the module's function is not for use inside; this is all that it does
+    timelock_controller.get_minimum_delay = new_delay
+
+
+@external
+@view
+def delay_bounds() -> (uint256, uint256):
+    """
+    @notice Between what the delay stays.
+    @return Seconds: the least and the most.
+    """
+    return FIRST_DELAY_SECONDS // LEAST_PART, FIRST_DELAY_SECONDS * MOST_TIMES
