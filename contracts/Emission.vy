@@ -12,9 +12,14 @@
         Nothing is lost or made: accrued == minted_rao + withheld_rao + the pending rao of all
         netuids, plus fractions below one rao per netuid that stay in the books; in 2^-96 rao the
         two sides are equal to the last unit.
+        Beside the schedule only the demand bonus is minted, and 2 * bonus_rao <= burned_rao: of
+        fees that were burned and not recycled at most half comes back. So the supply is never
+        above issuance_rao - burned_rao + bonus_rao, which is what the schedule alone would allow
+        or less, and whoever burns to earn the bonus loses at least half.
 @custom:trust Subnets opens and closes accounts, Settlement sets shares and drains; nobody can
         change the schedule.
-        Anyone may recycle tokens of their own.
+        Anyone may recycle tokens of their own. Timelock names the escrow, once; the escrow can
+        only burn tokens of its own.
 @custom:kill While no netuid with a share is open nothing accrues; recycling always works.
 """
 
@@ -64,10 +69,16 @@ ROOT_DIVISOR: constant(uint256) = 1_000
 FRACTION_BITS: constant(uint256) = 96
 FRACTION_MASK: constant(uint256) = 2**FRACTION_BITS - 1
 MAX_SHARE: constant(uint256) = 2**64 - 1
+# shares come two to a word
+SHARE_WORDS: constant(uint256) = c.MAX_SUBNETS // 2
+SHARE_MASK: constant(uint256) = 2**128 - 1
+# of the fees burned in a subnet, one rao in so many comes back to it
+BONUS_DIVISOR: constant(uint256) = 2
 
 TAO: immutable(ITao)
 SUBNETS: immutable(address)
 SETTLEMENT: immutable(address)
+TIMELOCK: immutable(address)
 GENESIS_RAO: immutable(uint256)
 
 # tokens that were burned, and emission that was never minted, both returned to the schedule
@@ -75,6 +86,12 @@ recycled_rao: public(uint256)
 # the part of recycled_rao that was never minted
 withheld_rao: public(uint256)
 minted_rao: public(uint256)
+# consumers' fees that were burned and not recycled: they lower the supply, not the issuance
+burned_rao: public(uint256)
+# the part of them that was minted again, as bonuses
+bonus_rao: public(uint256)
+# who burns consumers' fees; zero until Timelock names it
+escrow: public(address)
 # sum of the shares of open netuids
 total_share: public(uint256)
 # whether shares were set once; until then every open netuid has the share 1
@@ -91,6 +108,8 @@ _root_carry: uint256
 # bit n: netuid n is open
 _open_netuids: uint256
 _accounts: HashMap[uint256, Account]
+# fees burned in a subnet since its last drain
+_noted_rao: HashMap[uint256, uint256]
 
 
 @deploy
@@ -98,6 +117,7 @@ def __init__(
     tao_: address,
     subnets_: address,
     settlement_: address,
+    timelock_: address,
     genesis_at: uint256,
     tick_seconds: uint256,
     genesis_rao: uint256,
@@ -106,6 +126,7 @@ def __init__(
     @param tao_ The token, which mints for this contract alone.
     @param subnets_ Opens and closes accounts.
     @param settlement_ Drains accounts and sets shares.
+    @param timelock_ Names the escrow, once.
     @param genesis_at Unix time of tick 0.
     @param tick_seconds Seconds in a tick.
     @param genesis_rao The token's genesis allocation, which counts as issuance.
@@ -115,6 +136,7 @@ def __init__(
     TAO = ITao(tao_)
     SUBNETS = subnets_
     SETTLEMENT = settlement_
+    TIMELOCK = timelock_
     GENESIS_RAO = genesis_rao
     self._issuance_rao = genesis_rao
     self._accrued_tick = ticks._tick()
@@ -171,30 +193,36 @@ def close(netuid: uint256):
     # the fraction below one rao goes to the netuids that are left
     self._remainder_q96 += account.owed_q96 & FRACTION_MASK
     self._accounts[netuid] = empty(Account)
+    # what was burned for one subnet earns the next one nothing
+    self._noted_rao[netuid] = 0
     self._withhold(pending)
 
     log IEmission.SubnetClosed(netuid=netuid, recycled_rao=pending)
 
 
 @external
-def set_shares(shares: DynArray[uint256, c.MAX_SUBNETS]):
+def set_shares(words: DynArray[uint256, SHARE_WORDS]):
     """
     @notice Set how emission is split from now on; only Settlement, with the root's final ranks.
     @dev Loops over the open netuids, at most 128. Shares are relative; while all open netuids
             have the share 0 nothing accrues, and nothing is lost, because the schedule goes by
             issuance.
-    @param shares Entry i is the share of netuid i + 1, below 2^64; missing entries are 0, those
-            of closed netuids ignored.
+    @param words u128 lanes, 2 to a word, netuid 1 on top of the first; a share is below 2^64,
+            missing ones are 0, those of closed netuids ignored.
     """
     assert msg.sender == SETTLEMENT, "emission: not settlement"
 
     self._accrue()
     total: uint256 = 0
+    shares: DynArray[uint256, c.MAX_SUBNETS] = []
     for netuid: uint256 in range(1, c.MAX_SUBNETS + 1):
+        share: uint256 = 0
+        if self._is_open(netuid) and (netuid - 1) // 2 < len(words):
+            share = (words[(netuid - 1) // 2] >> 128 * (netuid % 2)) & SHARE_MASK
+            assert share <= MAX_SHARE, "emission: share too large"
+        shares.append(share)
         if not self._is_open(netuid):
             continue
-        share: uint256 = shares[netuid - 1] if netuid <= len(shares) else 0
-        assert share <= MAX_SHARE, "emission: share too large"
         self._settle(netuid)
         self._accounts[netuid].share = share
         total += share
@@ -208,12 +236,15 @@ def set_shares(shares: DynArray[uint256, c.MAX_SUBNETS]):
 @external
 def drain(netuid: uint256, cap_ticks: uint256) -> uint256:
     """
-    @notice Mint to Settlement what a netuid has accrued since its last drain; only Settlement, at
-            a close.
+    @notice Mint to Settlement what a netuid has accrued since its last drain, and its demand bonus;
+            only Settlement, at a close.
+    @dev The bonus is half of the fees that were burned in the subnet since its last drain, and not
+            more than what is minted from the schedule; what is above that is lost, so that each
+            burned rao counts once.
     @param netuid An open netuid.
     @param cap_ticks Ticks that are paid at most; what accrued in more of them is recycled in
             proportion.
-    @return Rao minted.
+    @return Rao minted, the bonus included.
     """
     assert msg.sender == SETTLEMENT, "emission: not settlement"
     self._check_open(netuid)
@@ -227,16 +258,22 @@ def drain(netuid: uint256, cap_ticks: uint256) -> uint256:
     if elapsed_ticks > cap_ticks:
         # rounds down: the fraction is recycled with the excess
         kept = pending * cap_ticks // elapsed_ticks
+    # INVARIANT: rounds down, and what was noted is used up whole.
+    bonus: uint256 = min(self._noted_rao[netuid] // BONUS_DIVISOR, kept)
 
     self._accounts[netuid].owed_q96 = account.owed_q96 & FRACTION_MASK
     self._accounts[netuid].drained_tick = ticks._tick()
     self.minted_rao += kept
+    self.bonus_rao += bonus
+    self._noted_rao[netuid] = 0
     self._withhold(pending - kept)
 
-    log IEmission.Drained(netuid=netuid, amount_rao=kept, recycled_rao=pending - kept)
+    log IEmission.Drained(
+        netuid=netuid, amount_rao=kept, recycled_rao=pending - kept, bonus_rao=bonus
+    )
 
-    extcall TAO.mint(SETTLEMENT, kept)
-    return kept
+    extcall TAO.mint(SETTLEMENT, kept + bonus)
+    return kept + bonus
 
 
 @external
@@ -255,6 +292,53 @@ def recycle(amount_rao: uint256):
 
     assert extcall TAO.transferFrom(msg.sender, self, amount_rao), "emission: not transferred"
     extcall TAO.burn(amount_rao)
+
+
+@external
+def note_burn(netuid: uint256, amount_rao: uint256):
+    """
+    @notice Burn consumers' fees, without recycling them; they count once towards the subnet's
+            demand bonus. Only the escrow, with its own tokens.
+    @param netuid Subnet that was paid for; for one that is closed the fees are burned all the same
+            and earn nobody a bonus, so that no redemption ever fails.
+    @param amount_rao How many, in rao; the escrow has allowed this contract to take them.
+    """
+    assert msg.sender == self.escrow, "emission: not the escrow"
+
+    self.burned_rao += amount_rao
+    if netuid <= c.MAX_SUBNETS and self._is_open(netuid):
+        self._noted_rao[netuid] += amount_rao
+
+    log IEmission.FeesBurned(netuid=netuid, amount_rao=amount_rao)
+
+    # INVARIANT: only what is burned here is ever noted.
+    assert extcall TAO.transferFrom(msg.sender, self, amount_rao), "emission: not transferred"
+    extcall TAO.burn(amount_rao)
+
+
+@external
+def set_escrow(escrow: address):
+    """
+    @notice Name the escrow. Only Timelock, once.
+    @param escrow Who burns consumers' fees.
+    """
+    assert msg.sender == TIMELOCK, "emission: not the timelock"
+    assert self.escrow == empty(address), "emission: escrow is set"
+
+    self.escrow = escrow
+
+    log IEmission.EscrowSet(escrow=escrow)
+
+
+@external
+@view
+def noted_rao(netuid: uint256) -> uint256:
+    """
+    @notice Fees burned in a subnet since its last drain; half of them is its next bonus, at most.
+    @param netuid Any; 0 for a closed one.
+    @return Rao.
+    """
+    return self._noted_rao[netuid]
 
 
 @external

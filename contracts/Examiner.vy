@@ -23,6 +23,7 @@ from contracts.modules import frozen
 from contracts.modules import openings
 from contracts.modules import payouts
 from contracts.modules import phases
+from contracts.modules import root_shares
 from contracts.modules import trace as traces
 
 implements: IExaminer
@@ -355,7 +356,8 @@ def finalize(
     carried: uint256[4],
 ) -> IExaminer.Pay:
     """
-    @notice Work out the pay of an epoch.
+    @notice Work out the pay of an epoch. The root pays nobody: it has no cumulative vector and no tree,
+            and its scores are the subnets' shares, u128 lanes.
     @param proposal_id Not read here.
     @param header The frozen words, as are seats and generations.
     @param trace What was proposed.
@@ -363,6 +365,8 @@ def finalize(
     @param carried Uids replaced in void epochs since that vector.
     @return Pay, cumulative vector, root, scores, and what was given.
     """
+    if header[0] >> 240 == c.ROOT_NETUID:
+        return self._root_pay(header, seats, generations, trace, cumulatives)
     max_uids: uint256 = (header[0] >> 96) & frozen.U16
     replaced: uint256[4] = [
         header[4] | carried[0], header[5] | carried[1], header[6] | carried[2], header[7] | carried[3]
@@ -400,6 +404,33 @@ def _given(
     )
     findings.trace_hash = traces._hash(trace, ((header[0] >> 96) & frozen.U16) // 16)
     return findings
+
+
+@internal
+@view
+def _root_pay(
+    header: uint256[frozen.HEADER_WORDS],
+    seats: DynArray[uint256, frozen.MAX_SEAT_WORDS],
+    generations: DynArray[uint256, frozen.MAX_GENERATION_WORDS],
+    trace: DynArray[uint256, traces.MAX_TRACE_WORDS],
+    cumulatives: DynArray[uint256, payouts.MAX_PAIR_WORDS],
+) -> IExaminer.Pay:
+    """
+    @notice What a final epoch of the root says: nobody is paid, so nothing of `cumulatives` is ever
+            stored and none are right.
+    """
+    pay: IExaminer.Pay = empty(IExaminer.Pay)
+    pay.scores = root_shares._words(
+        trace, generations, staticcall SUBNETS.incarnations_at(max_value(uint256))
+    )
+    given: IExaminer.BlockFindings = self._given(
+        header, seats, frozen._short_hash(generations), trace
+    )
+    pay.frozen_hash = given.frozen_hash
+    pay.trace_hash = given.trace_hash
+    if len(cumulatives) != 0:
+        pay.base_hash = frozen._words_hash(cumulatives)
+    return pay
 
 
 @internal

@@ -35,6 +35,7 @@ from contracts.modules import hotkeys
 from contracts.modules import hyperparameters as h
 from contracts.modules import pruning
 from contracts.modules import registration_id as ids
+from contracts.modules import root
 from contracts.modules import seats
 
 implements: INeurons
@@ -46,6 +47,7 @@ initializes: pruning
 initializes: seats
 initializes: hotkeys
 initializes: burn_price
+initializes: root
 
 exports: (
     # time
@@ -169,23 +171,25 @@ def poke(netuid: uint256, seat: uint256, uid: uint256):
     @param uid Uid of a neuron of the next epoch's set.
     """
     terms: ISubnets.PokeTerms = staticcall SUBNETS.poke_terms(netuid)
-    assert seat < terms.max_validators, "neurons: no such seat"
     assert uid < generations._count(netuid), "neurons: no such uid"
-    generation: uint256 = generations._latest(netuid, uid)
-    registration_id: uint256 = ids._pack(netuid, uid, generation)
-    # INVARIANT: one registration, one seat.
-    assert not seats._is_seated(netuid, uid, generation, registration_id), "neurons: already seated"
-    self._check_outweighs(netuid, seat, uid, registration_id, terms.stake_tick)
 
-    seats._take(netuid, seat, uid, generation, registration_id, terms.next_epoch)
+    self._take_seat(netuid, seat, ids._pack(netuid, uid, generations._latest(netuid, uid)), terms)
 
-    log INeurons.SeatTaken(
-        netuid=netuid,
-        seat=seat,
-        uid=uid,
-        registration_id=registration_id,
-        from_epoch=terms.next_epoch,
-    )
+
+@external
+def poke_root(seat: uint256, hotkey: address):
+    """
+    @notice Give a seat of the root's next epoch to a hotkey that had more stake than its holder at
+            the tick before the running epoch (ties: the later member). Anybody may call for anybody.
+    @param seat Number of the seat, from 0.
+    @param hotkey Any with stake; it is a member of the root from now on.
+    """
+    terms: ISubnets.PokeTerms = staticcall SUBNETS.poke_terms(c.ROOT_NETUID)
+
+    # Before the checks, which ask for the hotkey by its id.
+    registration_id: uint256 = ids._pack(c.ROOT_NETUID, root.MEMBER_UID, root._member(hotkey))
+    hotkeys._name(registration_id, hotkey)
+    self._take_seat(c.ROOT_NETUID, seat, registration_id, terms)
 
 
 @external
@@ -267,6 +271,8 @@ def take_replaced(netuid: uint256, epoch: uint256) -> uint256[generations.BITMAP
     """
     self._check_settlement()
 
+    if netuid == c.ROOT_NETUID:
+        return root._take(self._columns(epoch))
     return generations._take(netuid, epoch)
 
 
@@ -292,12 +298,15 @@ def record_scores(netuid: uint256, epoch: uint256, scores: DynArray[uint256, c.M
 @view
 def generations_at(netuid: uint256, epoch: uint256) -> DynArray[uint256, c.MAX_UIDS // 8]:
     """
-    @notice Generation of every uid in an epoch.
+    @notice Generation of every uid in an epoch; of the root's columns the subnets' incarnations as
+            of its start, less those that were evicted since.
     @dev Loops over max_uids / 8 words.
     @param netuid Number of the subnet.
     @param epoch Two epochs ago to the next one.
     @return u32 lanes, 8 to a word, uid 0 on top; 0 = empty.
     """
+    if netuid == c.ROOT_NETUID:
+        return self._columns(epoch)
     return generations._lanes_at(netuid, epoch, staticcall SUBNETS.max_uids(netuid))
 
 
@@ -323,6 +332,18 @@ def hotkey_of(registration_id: uint256) -> address:
     @return The hotkey; zero if the id was never given out.
     """
     return hotkeys._hotkey_of(registration_id)
+
+
+@external
+@view
+def member_of(hotkey: address) -> uint256:
+    """
+    @notice Registration id of a hotkey as a member of the root.
+    @param hotkey The key.
+    @return The id, with the member number as generation; 0 if it never was one.
+    """
+    number: uint256 = root._number_of(hotkey)
+    return 0 if number == 0 else ids._pack(c.ROOT_NETUID, root.MEMBER_UID, number)
 
 
 @external
@@ -488,6 +509,41 @@ def pruning_of(netuid: uint256, uid: uint256) -> (uint256, uint256):
 
 
 @internal
+def _take_seat(
+    netuid: uint256, seat: uint256, registration_id: uint256, terms: ISubnets.PokeTerms
+):
+    """
+    @notice Give a seat of the next epoch to a neuron, or to a member of the root, if it is due to it.
+    """
+    assert seat < terms.max_validators, "neurons: no such seat"
+    uid: uint256 = ids._uid(registration_id)
+    generation: uint256 = ids._generation(registration_id)
+    # INVARIANT: one registration, one seat.
+    assert not seats._is_seated(netuid, uid, generation, registration_id), "neurons: already seated"
+    self._check_outweighs(netuid, seat, registration_id, terms.stake_tick)
+
+    seats._take(netuid, seat, uid, generation, registration_id, terms.next_epoch)
+
+    log INeurons.SeatTaken(
+        netuid=netuid,
+        seat=seat,
+        uid=uid,
+        registration_id=registration_id,
+        from_epoch=terms.next_epoch,
+    )
+
+
+@internal
+@view
+def _columns(epoch: uint256) -> DynArray[uint256, root.COLUMN_WORDS]:
+    """
+    @notice Generations of the root's columns in an epoch.
+    """
+    start_tick: uint256 = (staticcall SUBNETS.window_of(c.ROOT_NETUID, epoch)).start_tick
+    return staticcall SUBNETS.incarnations_at(start_tick)
+
+
+@internal
 @view
 def _is_in_next_set(netuid: uint256, hotkey: address) -> bool:
     """
@@ -581,7 +637,10 @@ def _seat_at(
     generation: uint256 = 0
     since_epoch: uint256 = 0
     uid, generation, since_epoch = seats._holder_at(netuid, seat, epoch)
-    if generation == 0 or generations._before(netuid, uid, later) != generation:
+    if generation == 0:
+        return 0, 0
+    # a member of the root is never replaced
+    if netuid != c.ROOT_NETUID and generations._before(netuid, uid, later) != generation:
         return 0, 0
     return ids._pack(netuid, uid, generation), since_epoch
 
@@ -611,9 +670,7 @@ def _check_consent(netuid: uint256, hotkey: address, coldkey: address, signature
 
 @internal
 @view
-def _check_outweighs(
-    netuid: uint256, seat: uint256, uid: uint256, registration_id: uint256, tick: uint256
-):
+def _check_outweighs(netuid: uint256, seat: uint256, registration_id: uint256, tick: uint256):
     """
     @notice The neuron had stake, and more than the seat's holder in the next epoch if there is one.
     """
@@ -622,13 +679,15 @@ def _check_outweighs(
     holder_uid: uint256 = 0
     holder_generation: uint256 = 0
     holder_uid, holder_generation = seats._newest(netuid, seat)
-    if holder_generation == 0 or generations._latest(netuid, holder_uid) != holder_generation:
+    if holder_generation == 0:
         return
-    holder_rao: uint256 = self._stake_at(
-        ids._pack(netuid, holder_uid, holder_generation), tick
-    )
+    if netuid != c.ROOT_NETUID and generations._latest(netuid, holder_uid) != holder_generation:
+        return
+    holder_id: uint256 = ids._pack(netuid, holder_uid, holder_generation)
+    holder_rao: uint256 = self._stake_at(holder_id, tick)
+    # ties: the higher uid, on the root the higher member number
     assert (
-        stake_rao > holder_rao or (stake_rao == holder_rao and uid > holder_uid)
+        stake_rao > holder_rao or (stake_rao == holder_rao and registration_id > holder_id)
     ), "neurons: holder has more stake"
 
 

@@ -374,9 +374,12 @@ def finalize(
 
     if pay.paid_rao != 0:
         self._push(REWARDS.address, pay.paid_rao)
-    extcall REWARDS.add_root(
-        netuid, key & frozen.U64, pay.root, record.depth, pay.paid_rao
-    )
+    if netuid != c.ROOT_NETUID:
+        extcall REWARDS.add_root(
+            netuid, key & frozen.U64, pay.root, record.depth, pay.paid_rao
+        )
+    elif len(pay.scores) != 0:
+        extcall EMISSION.set_shares(pay.scores)
     if owner != empty(address):
         extcall NEURONS.record_scores(netuid, key & frozen.U64, pay.scores)
     self._recycle(recycled_rao)

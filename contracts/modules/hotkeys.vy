@@ -39,6 +39,14 @@ def _enter(
 
 
 @internal
+def _name(registration_id: uint256, hotkey: address):
+    """
+    @notice A registration id that a hotkey has without a uid of its own: a member of the root.
+    """
+    self._hotkeys[registration_id] = hotkey
+
+
+@internal
 @view
 def _registration_back(netuid: uint256, hotkey: address, steps: uint256) -> (uint256, uint256):
     """

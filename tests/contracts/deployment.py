@@ -56,6 +56,10 @@ class Preset:
     lock_reduction_ticks: int
     min_bond_rao: int
     deposit_rao: int
+    voting_delay_ticks: int
+    voting_period_ticks: int
+    threshold_ppm: int = 1_000
+    quorum_ppm: int = 100_000
 
     @property
     def tick_seconds(self) -> int:
@@ -73,6 +77,8 @@ MINIMAL = Preset(
     lock_reduction_ticks=1_000,
     min_bond_rao=1 * RAO,
     deposit_rao=RAO // 10,
+    voting_delay_ticks=4,
+    voting_period_ticks=24,
 )
 FULL = Preset(
     MAINNET,
@@ -85,15 +91,21 @@ FULL = Preset(
     lock_reduction_ticks=100_800,
     min_bond_rao=100 * RAO,
     deposit_rao=1 * RAO,
+    voting_delay_ticks=7_200,
+    voting_period_ticks=36_000,
 )
 
+# a role of the timelock that is given to the zero address is everybody's
+ANYBODY = "0x" + "00" * 20
 # name of a contract -> what its constructor is given
 Addresses = dict[str, str]
 CONSTRUCTORS: dict[str, Callable[[Preset, Addresses, int], tuple[Any, ...]]] = {
-    "Timelock": lambda p, a, _: (p.timelock_seconds, [a["deployer"]], [a["deployer"]]),
+    "Timelock": lambda p, a, _: (
+        *(p.timelock_seconds, [a["Governor"], a["deployer"]], [ANYBODY]),
+    ),
     "Tao": lambda p, a, _: (a["Emission"], [a["faucet"]], [p.genesis_rao]),
     "Emission": lambda p, a, genesis: (
-        *(a[name] for name in ("Tao", "Subnets", "Settlement")),
+        *(a[name] for name in ("Tao", "Subnets", "Settlement", "Timelock")),
         *(genesis, p.tick_seconds, p.genesis_rao),
     ),
     "Staking": lambda p, a, genesis: (
@@ -123,6 +135,10 @@ CONSTRUCTORS: dict[str, Callable[[Preset, Addresses, int], tuple[Any, ...]]] = {
         *(a["Timelock"], genesis, p.tick_seconds, p.min_bond_rao, p.deposit_rao),
     ),
     "Rewards": lambda p, a, _: tuple(a[n] for n in ("Tao", "Staking", "Neurons", "Settlement")),
+    "Governor": lambda p, a, genesis: (
+        *(a["Staking"], a["Timelock"], genesis, p.tick_seconds),
+        *(p.voting_delay_ticks, p.voting_period_ticks, p.threshold_ppm, p.quorum_ppm),
+    ),
 }
 _WORLDS = count()
 NAMES = tuple(dict.fromkeys((*CONSTRUCTORS, "Subnets", "Neurons", "Settlement")))

@@ -6,7 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from offchain.settlement.words import pack_lanes
+
 CAP_RAO = 21_000_000 * 10**9
+
+
+def share_words(shares: list[int]) -> list[int]:
+    """Shares as `set_shares` takes them: u128 lanes, netuid 1 on top of the first word."""
+    return list(pack_lanes(shares, 128))
 
 
 def table_rate(issuance_rao: int) -> int:

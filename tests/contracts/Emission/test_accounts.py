@@ -14,6 +14,7 @@ import boa
 import pytest
 
 from tests.contracts.deployment import RAO, World
+from tests.contracts.Emission.model import share_words
 
 RATE = RAO  # before the first halving
 
@@ -83,11 +84,11 @@ def test_open__after_the_root_has_spoken__waits_for_its_word(
     money: World, subnets: str, settlement: str
 ) -> None:
     money.emission.open(1, sender=subnets)
-    money.emission.set_shares([5], sender=settlement)
+    money.emission.set_shares(share_words([5]), sender=settlement)
     money.emission.open(2, sender=subnets)
     money.warp(10)
     assert money.emission.pending_rao(2) == 0
-    money.emission.set_shares([5, 15], sender=settlement)
+    money.emission.set_shares(share_words([5, 15]), sender=settlement)
     money.warp(4)
     assert money.emission.pending_rao(1) == 11 * RATE
     assert money.emission.pending_rao(2) == 3 * RATE
@@ -113,7 +114,7 @@ def test_close__then_opened_again__inherits_nothing(
 ) -> None:
     money.emission.open(1, sender=subnets)
     money.emission.open(2, sender=subnets)
-    money.emission.set_shares([3, 1], sender=settlement)
+    money.emission.set_shares(share_words([3, 1]), sender=settlement)
     money.warp(7)
     money.emission.close(1, sender=subnets)
     money.emission.open(1, sender=subnets)
@@ -133,9 +134,9 @@ def test_set_shares__between_two_spans__each_span_by_its_own(
     for netuid in (1, 2, 3):
         money.emission.open(netuid, sender=subnets)
     money.warp(3)
-    money.emission.set_shares([1, 2, 1], sender=settlement)
+    money.emission.set_shares(share_words([1, 2, 1]), sender=settlement)
     (event,) = money.emission.get_logs()
-    assert event.shares == [1, 2, 1]
+    assert event.shares == [1, 2, 1] + [0] * 125
     money.warp(8)
     assert [money.emission.pending_rao(n) for n in (1, 2, 3)] == [3 * RATE, 5 * RATE, 3 * RATE]
     assert money.emission.shares() == [1, 2, 1] + [0] * 125
@@ -147,7 +148,7 @@ def test_set_shares__missing_entries_and_closed_netuids__count_nothing(
 ) -> None:
     money.emission.open(1, sender=subnets)
     money.emission.open(3, sender=subnets)
-    money.emission.set_shares([2, 9], sender=settlement)
+    money.emission.set_shares(share_words([2, 9]), sender=settlement)
     assert money.emission.total_share() == 2
     assert money.emission.share_of(2) == money.emission.share_of(3) == 0
 
@@ -157,11 +158,11 @@ def test_set_shares__all_zero__accrual_stops_and_nothing_is_lost(
 ) -> None:
     money.emission.open(1, sender=subnets)
     money.warp(5)
-    money.emission.set_shares([], sender=settlement)
+    money.emission.set_shares(share_words([]), sender=settlement)
     money.warp(1_000)
     assert money.emission.pending_rao(1) == 5 * RATE
     assert money.emission.issuance_rao() == money.preset.genesis_rao + 5 * RATE
-    money.emission.set_shares([1], sender=settlement)
+    money.emission.set_shares(share_words([1]), sender=settlement)
     money.warp(1)
     assert money.emission.pending_rao(1) == 6 * RATE
 
@@ -171,12 +172,12 @@ def test_set_shares__128_large_ones__fits_and_one_more_bit_does_not(
 ) -> None:
     for netuid in range(1, 129):
         money.emission.open(netuid, sender=subnets)
-    money.emission.set_shares([2**64 - 1] * 128, sender=settlement)
+    money.emission.set_shares(share_words([2**64 - 1] * 128), sender=settlement)
     money.warp(1_000)
     # the index is a multiple of 2^-96 rao per unit of share: 2^-32 rao may still be on the way
     assert 1_000 * RATE // 128 - money.emission.pending_rao(77) in (0, 1)
     with boa.reverts("emission: share too large"):
-        money.emission.set_shares([2**64], sender=settlement)
+        money.emission.set_shares(share_words([2**64]), sender=settlement)
 
 
 def test_drain__within_the_cap__mints_all(money: World, subnets: str, settlement: str) -> None:
@@ -195,7 +196,7 @@ def test_drain__above_the_cap__excess_is_recycled(
 ) -> None:
     money.emission.open(1, sender=subnets)
     money.emission.open(2, sender=subnets)
-    money.emission.set_shares([1, 2], sender=settlement)
+    money.emission.set_shares(share_words([1, 2]), sender=settlement)
     money.warp(25)
     pending = 25 * RATE // 3
     kept = pending * 24 // 25

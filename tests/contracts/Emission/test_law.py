@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 
 from offchain.protocol import halving
 from tests.contracts.deployment import MINIMAL, deploy_world, seeded
-from tests.contracts.Emission.model import EmissionModel
+from tests.contracts.Emission.model import EmissionModel, share_words
 
 ALL_NETUIDS = (0, 1, 2, 128)
 NETUIDS = st.sampled_from(ALL_NETUIDS)
@@ -107,7 +107,7 @@ class Books(RuleBasedStateMachine):
     @rule(first=SHARE, second=SHARE, last=SHARE, length=st.sampled_from((0, 1, 2, 127, 128)))
     def set_shares(self, first: int, second: int, last: int, length: int) -> None:
         shares = [first, second, *([5] * 125), last][:length]
-        self.emission.set_shares(shares, sender=self.world.address["Settlement"])
+        self.emission.set_shares(share_words(shares), sender=self.world.address["Settlement"])
         self.has_shares = True
         for netuid in self.model.shares:
             self.model.shares[netuid] = shares[netuid - 1] if netuid <= len(shares) else 0

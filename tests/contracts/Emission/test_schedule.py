@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from offchain.protocol import halving
 from tests.contracts.deployment import MINIMAL, World, deploy_world, seeded
-from tests.contracts.Emission.model import EmissionModel
+from tests.contracts.Emission.model import EmissionModel, share_words
 
 TOKENS = ("Tao", "Emission")
 NETUID = 1
@@ -41,7 +41,7 @@ def call(world: World, model: EmissionModel, action: str) -> None:
     elif action == "drain":
         world.emission.drain(NETUID, 2**64, sender=settlement)
     elif action == "shares":
-        world.emission.set_shares([7], sender=settlement)
+        world.emission.set_shares(share_words([7]), sender=settlement)
     elif action == "recycle":
         amount = min(3 * 10**9, world.tao.balanceOf(faucet))
         world.tao.approve(world.emission, amount, sender=faucet)
