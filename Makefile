@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# `make demo` and `make test` each work as the first command on a machine with Python 3.11 or 3.12.
+# `make demo` and `make test` each work as the first command on a machine with Python 3.11, 3.12 or 3.13.
 # Every other target makes the same set-up when it is missing; PYTHON=/path/to/python picks the interpreter.
 
 BIN := $(CURDIR)/.venv/bin

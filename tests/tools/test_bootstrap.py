@@ -193,8 +193,15 @@ def test_lock__every_requirement_of_pyproject_is_in_it():
     for extra, lines in project_table["optional-dependencies"].items():
         wanted += lines if extra != "all" else []
     locked = {line.split(" ")[0] for line in (ROOT / "requirements.lock").read_text().splitlines()}
-    missing = [w for w in wanted if w.replace("_", "-") not in locked and "torch==" not in w]
+    pins = [line.split(";")[0].replace("_", "-") for line in wanted]
+    missing = [pin for pin in pins if pin not in locked and "torch==" not in pin]
     assert missing == []
+
+
+def test_pip_check__only_the_known_contradiction_passes():
+    known = "eth-ape 0.8.51 has requirement numpy<2, but you have numpy 2.4.6."
+    assert install.is_only_apes_numpy(known + "\n")
+    assert not install.is_only_apes_numpy(known + "\nnumba 1 has requirement numpy<2, but ...\n")
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "lock"])
@@ -238,7 +245,7 @@ def test_setup__old_python__one_sentence(bare_checkout):
     ended = run_setup(bare_checkout, PYTHON=str(old))
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
-    assert "needs Python 3.11 or 3.12 (found Python 3.8.1)" in ended.stderr
+    assert "needs Python 3.11, 3.12 or 3.13 (found Python 3.8.1)" in ended.stderr
 
 
 def test_setup__no_python_at_all__one_sentence(bare_checkout):
