@@ -27,5 +27,9 @@ from miners.checks import ModelReport
 from miners.engine import Engine
 from miners.errors import MinerError, ModelError
 from miners.miner import Miner, Settings
+from miners.payday import ClaimPolicy
 
-__all__ = ["ChainPort", "Engine", "Miner", "MinerError", "ModelError", "ModelReport", "Settings"]
+__all__ = [
+    "ChainPort", "ClaimPolicy", "Engine", "Miner", "MinerError", "ModelError", "ModelReport",
+    "Settings",
+]  # fmt: skip

@@ -62,3 +62,21 @@ class ChainPort(Protocol):
     def serve_axon(self, host: str, port: int) -> None:
         """Publish the endpoint of this hotkey; no transaction if it is published already."""
         ...
+
+    def epoch(self) -> int | None:
+        """The running epoch as of the last `refresh`; None before the subnet's start. From
+        memory.
+        """
+        ...
+
+    def pay_due(self) -> tuple[int, int]:
+        """(rao that this hotkey can claim now, wei that claiming it would cost). ChainError if the
+        node does not answer.
+        """
+        ...
+
+    def claim(self) -> int:
+        """Claim what the last `pay_due` found; rao paid. Called again after a crash it sends
+        nothing twice. ChainError and ConfigError (no coin for gas) leave the pay where it is.
+        """
+        ...

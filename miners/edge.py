@@ -91,6 +91,12 @@ class Edge:
             found += [("batches_total", "counter", engine.batches)]
             found += [("rows_total", "counter", engine.rows)]
             found += [("waiting_rows", "gauge", engine.rows_waiting)]
+        payday = self._miner.payday
+        if payday is not None:
+            found += [("claimed_rao_total", "counter", payday.claimed_rao)]
+            found += [("claims_total", "counter", payday.claims)]
+            found += [("claim_failures_total", "counter", payday.failures)]
+            found += [("unclaimed_rao", "gauge", payday.owed_rao)]
         lines = [
             f"# TYPE evmtensor_miner_{name} {kind}\nevmtensor_miner_{name} {value}\n"
             for name, kind, value in found

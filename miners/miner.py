@@ -5,6 +5,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -15,6 +16,7 @@ from miners.chain_port import ChainPort
 from miners.checks import ModelReport, check_content, read_model, self_test
 from miners.engine import AnyEngine, Engine
 from miners.errors import MinerError
+from miners.payday import ClaimPolicy, Payday
 from offchain.protocol.errors import ChainError
 from offchain.subnets.base import load
 from offchain.wire import (
@@ -28,6 +30,7 @@ from offchain.wire import (
     Synapse,
     Tensor,
 )
+from offchain.wire.published import ModelPart, answer_part
 from offchain.wire.receipts import NO_MODEL
 
 if TYPE_CHECKING:
@@ -45,7 +48,8 @@ class Settings:
     host, port: where it listens; port 0 takes a free one. public_host, public_port: what the chain
     is told; `host` if empty, `port` if 0. max_burn_rao: register for at most this if unregistered;
     0: never register.
-    refresh_s: how often seats and stake are read from the chain.
+    refresh_s: how often seats and stake are read from the chain. claim: when pay is fetched; None:
+    never. publish: give the model's file to validators, which may then re-execute it.
     """
 
     host: str = "0.0.0.0"
@@ -54,6 +58,8 @@ class Settings:
     public_port: int = 0
     max_burn_rao: int = 0
     refresh_s: float = 1.0
+    claim: ClaimPolicy | None = field(default_factory=ClaimPolicy)
+    publish: bool = False
     dial_out: tuple[Endpoint, ...] = ()
     http_port: int | None = None
     http_token: str = field(default="", repr=False)
@@ -86,9 +92,12 @@ class Miner:
         self.edge: Edge | None = None
         self.engine: AnyEngine | None = None
         self._forward: Forward | None = None
+        self._files: dict[bytes, bytes] = {}  # by hash: what may be published
         self._hotkey: Hotkey | None = None
         self._chain: ChainPort | None = None
+        self.payday: Payday | None = None
         self._refresher: asyncio.Task[None] | None = None
+        self._collector: asyncio.Task[None] | None = None
 
     @classmethod
     def from_onnx(cls, path: str | Path, subnet: str = "vision") -> "Miner":
@@ -165,6 +174,8 @@ class Miner:
             model_hash=self.model_hash,
         )
         self.axon.attach(self._handler())
+        if settings.publish:
+            self.axon.attach(self._publisher())
         await self.axon.serve(settings.host, settings.port)  # a taken port costs nothing on chain
         try:
             if settings.http_port is not None:
@@ -182,6 +193,10 @@ class Miner:
             raise
         for caller in settings.dial_out:
             self.axon.dial_out(caller, Egress(localnet=settings.localnet))
+        if settings.claim is not None:
+            self.payday = Payday(chain, settings.claim)
+            collecting = self._collect_forever(self.payday, settings.refresh_s)
+            self._collector = asyncio.create_task(collecting)
         self._refresher = asyncio.create_task(self._refresh_forever(settings.refresh_s))
         log.info(
             "miner serving",
@@ -201,6 +216,7 @@ class Miner:
             raise MinerError("swap: this miner computes no model of its own")
         content = await asyncio.to_thread(read_model, Path(path), self.subnet.MODEL)
         report = await asyncio.to_thread(self_test, content, self.subnet.MODEL)
+        self._keep(content)
         await self._commit(report.model_hash)
         self.engine.swap(content)
         self.report = report
@@ -209,8 +225,9 @@ class Miner:
 
     async def close(self) -> None:
         """Send due receipts, close every connection, end the engine."""
-        if self._refresher is not None:
-            self._refresher.cancel()
+        for task in (self._refresher, self._collector):
+            if task is not None:
+                task.cancel()
         if self.edge is not None:
             await self.edge.close()
         if self.axon is not None:
@@ -230,8 +247,23 @@ class Miner:
         await stop.wait()
         await self.close()
 
+    def _keep(self, content: bytes) -> None:
+        # The one before too: its last answers may still be checked.
+        kept = [c for c in self._files.values() if c != content][-1:]
+        self._files = {sha256(c).digest(): c for c in [*kept, content]}
+
+    def _publisher(self) -> Forward:
+        if not self._files:
+            raise MinerError("miner: has no model file to publish", next_step="Drop --publish.")
+
+        def forward(synapse: ModelPart) -> ModelPart:
+            return answer_part(synapse, self._files)
+
+        return forward
+
     def _with_content(self, content: bytes) -> "Miner":
         self.report = self_test(content, self.subnet.MODEL)
+        self._keep(content)
         self.engine = Engine(content)
         return self
 
@@ -275,6 +307,11 @@ class Miner:
                 ChainError
             ) as error:  # serve on with what is known: validators keep their seats for an epoch
                 log.warning("chain not reachable", error=str(error))
+
+    async def _collect_forever(self, payday: Payday, pause_s: float) -> None:
+        while True:  # a task of its own: a claim may wait for its block longer than seats may age
+            await payday.step()
+            await asyncio.sleep(pause_s)
 
 
 def _model_handler(

@@ -46,7 +46,8 @@ _CALLS: dict[str, tuple[int, int]] = {
     "exit": (60, 93), "exit_group": (231, 94), "restart_syscall": (219, 128),
     "futex": (202, 98), "sched_yield": (24, 124), "sched_getaffinity": (204, 123),
     "getcpu": (309, 168), "set_robust_list": (273, 99), "rseq": (334, 293),
-    "membarrier": (324, 283), "clock_gettime": (228, 113), "clock_getres": (229, 114), "clock_nanosleep": (230, 115),
+    "membarrier": (324, 283), "clock_gettime": (228, 113), "clock_getres": (229, 114),
+    "clock_nanosleep": (230, 115),
     "nanosleep": (35, 101), "gettimeofday": (96, 169), "times": (100, 153),
     "getrandom": (318, 278), "getrusage": (98, 165), "sysinfo": (99, 179), "uname": (63, 160),
 }  # fmt: skip

@@ -189,12 +189,15 @@ class Hotkey:
             return None
         return self.sender.send(self.network.settlement.withdraw(who))
 
-    def claim(self, claims: Sequence[Claim]) -> list[Claimed]:
-        """Claim for anybody, in as many transactions as it takes."""
+    def claim(self, claims: Sequence[Claim], *, purpose: str = "") -> list[Claimed]:
+        """Claim for anybody, in as many transactions as it takes; `purpose` as in `Sender.send`,
+        for up to MAX_CLAIMS.
+        """
         paid: list[Claimed] = []
         for start in range(0, len(claims), MAX_CLAIMS):
             call = self.network.rewards.claim(self.netuid, claims[start : start + MAX_CLAIMS])
-            paid += self.network.rewards.events(Claimed, self.sender.send(call).logs)
+            receipt = self.sender.send(call, purpose=purpose and f"{purpose} {start}")
+            paid += self.network.rewards.events(Claimed, receipt.logs)
         return paid
 
 

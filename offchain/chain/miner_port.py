@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
+from offchain.chain.claims import open_claims
 from offchain.chain.coldkey import Coldkey
 from offchain.chain.contract import read_all
 from offchain.chain.errors import NotRegistered, Reverted
 from offchain.chain.hotkey import Hotkey, uid_now
 from offchain.chain.network import Network
+from offchain.chain.rewards import MAX_CLAIMS, Claim, claimed_from
 from offchain.chain.transactions import Sender
 from offchain.keys.signer import Signer
 from offchain.protocol.errors import ConfigError
@@ -42,6 +44,9 @@ class MinerPort(Generic[D]):
         self._domain = domain
         self._known_until: int | None = None  # first tick at which the seats may be others
         self._stakes: dict[str, int] = {}  # of the seats' holders, by lower-case hotkey
+        self._epoch: int | None = None
+        self._uids: set[int] = set()  # held since this process started: pay outlives a seat
+        self._claims: list[Claim] = []  # what `claim` sends
 
     def domain(self) -> D:
         """EIP-712 domain of this deployment."""
@@ -76,6 +81,7 @@ class MinerPort(Generic[D]):
         )
         self._stakes = {h.lower(): s for h, s in zip(hotkeys, stakes, strict=True)}
         self._known_until = known_until
+        self._epoch = None if known_until is None else epoch
 
     def _running(self, tick: int) -> tuple[int, int | None]:
         """The running epoch and the tick at which it ends; None before the start: pokes go on."""
@@ -118,6 +124,46 @@ class MinerPort(Generic[D]):
         if not host:
             raise ConfigError("no host to announce", next_step="Give --external-ip.")
         self._hotkey.serve_axon(host, port)
+
+    def epoch(self) -> int | None:
+        """The running epoch, from memory; None before the start."""
+        return self._epoch
+
+    def pay_due(self) -> tuple[int, int]:
+        """(rao that this hotkey can claim now, wei that claiming it would cost)."""
+        network, uid = self._network, self._hotkey.uid()
+        if uid is not None:
+            self._uids.add(uid)
+        found = [c for u in sorted(self._uids) for c in open_claims(network, self._netuid, u)]
+        ids = [claim.registration_id for claim in found]
+        # a uid's earlier holders have claims too: theirs to pay for
+        keys = read_all(network.connection, [network.neurons.hotkey_query(i) for i in ids])
+        words = read_all(network.connection, [network.rewards.claimed_query(i) for i in ids])
+        self._claims, owed_rao = [], 0
+        for claim, key, word in zip(found, keys, words, strict=True):
+            if key.lower() == self._signer.address.lower():
+                so_far = claimed_from(word)
+                owed_rao += max(0, claim.server_cumulative_rao - so_far.server_rao)
+                owed_rao += max(0, claim.validator_cumulative_rao - so_far.validator_rao)
+                self._claims.append(claim)
+        self._claims = self._claims[:MAX_CLAIMS]
+        return owed_rao, self._claim_cost_wei() if self._claims else 0
+
+    def claim(self) -> int:
+        """Claim what the last `pay_due` found; rao paid to the coldkey and into the pool."""
+        if not self._claims:
+            return 0
+        # the same leaves have the same purpose: after a crash their transaction is found again
+        leaves = ",".join(f"{c.registration_id:x}@{c.epoch}" for c in self._claims)
+        paid = self._hotkey.claim(self._claims, purpose=f"claim {self._netuid} {leaves}")
+        self._claims = []
+        return sum(p.server_rao + p.validator_rao for p in paid)
+
+    def _claim_cost_wei(self) -> int:
+        sender = self._hotkey.sender
+        call = sender.rehearsed(self._network.rewards.claim(self._netuid, self._claims))
+        assert call.gas is not None  # `rehearsed` fixes it
+        return call.gas * (self._network.connection.head().base_fee_wei + sender.fees.tip_wei)
 
     def _registration_id(self) -> int:
         uid = self._hotkey.require_uid()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from offchain.cli.options import HotkeyName, Key, Netuid, rao
+from offchain.cli.options import HotkeyName, Key, Netuid, rao, wei
 from offchain.cli.output import progress, show
 from offchain.cli.session import SERVICE_ATTEMPTS, Session
 
@@ -31,14 +31,30 @@ def run(
         int, typer.Option(min=0, max=65_535, help="What the chain is told; 0: --port.")
     ] = 0,
     max_burn: Annotated[str, typer.Option(help="Register for at most this many TAO.")] = "0",
+    claim: Annotated[bool, typer.Option(help="Fetch the pay by itself.")] = True,
+    claim_every: Annotated[int, typer.Option(min=1, help="Epochs between claims.")] = 4,
+    tao_price: Annotated[
+        str, typer.Option(help="What 1 TAO is worth in the chain's coin: claim when gas is small.")
+    ] = "",
+    gas_multiple: Annotated[
+        int, typer.Option(min=1, help="With --tao-price: pay to wait for, in times the gas.")
+    ] = 20,
+    http_port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Health, metrics and JSON on loopback.")
+    ] = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Give the model's file to validators that ask.")
+    ] = False,
 ) -> None:
     """Serve a model to the validators of a subnet, until Ctrl-C.
 
     evmtensor miner run model.onnx --netuid 1 --hotkey alice-hot
 
     evmtensor miner run model.onnx --netuid 1 --hotkey alice-hot --key alice --max-burn 2
+
+    evmtensor miner run model.onnx --netuid 1 --tao-price 0.002 --gas-multiple 50
     """
-    from miners import Miner, Settings
+    from miners import ClaimPolicy, Miner, Settings
     from offchain.chain.miner_port import MinerPort
     from offchain.wire import Domain
 
@@ -57,12 +73,16 @@ def run(
         Domain(network.deployment.chain_id, network.neurons.address),
         coldkey,
     )
+    policy = ClaimPolicy(claim_every, wei(tao_price) if tao_price else 0, gas_multiple)
     settings = Settings(
         host=host,
         port=port,
         public_host=external_ip,
         public_port=external_port,
         max_burn_rao=burn,
+        claim=policy if claim else None,
+        http_port=http_port,
+        publish=publish,
     )
     made.run(chain, signer, settings)
 

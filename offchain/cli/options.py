@@ -36,6 +36,21 @@ def rao(amount: str) -> int:
     return int(value)
 
 
+def wei(amount: str) -> int:
+    """What a user types in the chain's own coin; raises `ConfigError`."""
+    try:
+        value = Decimal(amount) * 10**18
+        exact = value == value.to_integral_value()
+    except InvalidOperation:
+        exact = False
+    if not exact or value <= 0 or not value.is_finite():
+        raise ConfigError(
+            f"{amount!r} is not a price in the chain's coin",
+            next_step="Use a positive number, like 0.002.",
+        )
+    return int(value)
+
+
 def tao(amount_rao: int) -> str:
     """Rao as TAO, exact."""
     whole, rest = divmod(amount_rao, RAO_PER_TAO)

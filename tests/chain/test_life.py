@@ -143,9 +143,18 @@ def test_life__validator_and_miner__are_paid(kind: str, request: pytest.FixtureR
         miner.registration_id,
     ]
     had = someone.balance_rao()
-    paid = validator.claim(claims)
-    assert sum(p.server_rao + p.validator_rao for p in paid) == final.payouts_rao
-    assert someone.balance_rao() - had == miner.server_rao > 0
+    owed_rao, gas_wei = port.pay_due()  # the miner's own pay only
+    assert owed_rao == miner.server_rao > 0
+    assert gas_wei > 100_000  # gas units, at 1 wei and more
+    nonce = network.connection.nonce(mining.address)
+    assert port.claim() == miner.server_rao
+    assert someone.balance_rao() - had == miner.server_rao
+    restarted = MinerPort(network, netuid, mining.signer, mining, "domain")  # type: ignore[arg-type]
+    assert restarted.pay_due() == (0, 0)
+    assert restarted.claim() == 0
+    assert network.connection.nonce(mining.address) == nonce + 1
+    paid = validator.claim(claims[:1])
+    assert sum(p.server_rao + p.validator_rao for p in paid) == final.payouts_rao - owed_rao
     assert network.staking.stake_of(validating.address) == 100 * TAO + scorer.validator_rao
     assert open_claims(network, netuid) == []
     assert validator.withdraw() is not None

@@ -28,6 +28,10 @@ class FakeChain:
     sent: list[str] = field(default_factory=list)
     endpoint: tuple[str, int] | None = None
     refreshed: int = 0
+    running: int | None = None
+    owed_rao: int = 0
+    gas_wei: int = 10**14
+    fault: Exception | None = None  # of the next claim
 
     def domain(self) -> Domain:
         return DOMAIN
@@ -64,6 +68,20 @@ class FakeChain:
     def serve_axon(self, host: str, port: int) -> None:
         self.sent.append("serve_axon")
         self.endpoint = (host, port)
+
+    def epoch(self) -> int | None:
+        return self.running
+
+    def pay_due(self) -> tuple[int, int]:
+        return self.owed_rao, self.gas_wei
+
+    def claim(self) -> int:
+        if self.fault is not None:
+            fault, self.fault = self.fault, None
+            raise fault
+        self.sent.append(f"claim {self.owed_rao}")
+        paid, self.owed_rao = self.owed_rao, 0
+        return paid
 
 
 def new_validator(chain: FakeChain) -> tuple[LocalHotkey, Dendrite]:

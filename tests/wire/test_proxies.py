@@ -68,7 +68,8 @@ async def test_upgrade__request_as_a_load_balancer_sends_it__taken() -> None:
             f"Pragma: no-cache\r\nCache-Control: no-cache\r\nOrigin: https://miner.example\r\n"
             f"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
             f"Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
-            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{HEADER}: {hello}\r\n\r\n"
+            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            f"{HEADER}: {hello}\r\n\r\n"
         ).encode()
         reader, writer = await asyncio.open_connection("127.0.0.1", w.axon.port)
         writer.write(raw)
