@@ -73,10 +73,16 @@ def exactness_of(content: bytes) -> Exactness:
     return Exactness.SAME_BUILD if float_operators(content) else Exactness.EXACT
 
 
-def agree(exactness: Exactness, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+def agree(
+    exactness: Exactness,
+    ours: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    tolerance: float = TOLERANCE,
+) -> bool:
     """Whether two runs of one model on one input count as the same answer.
 
-    EXACT and SAME_BUILD compare bytes: call the latter only between equal builds.
+    EXACT and SAME_BUILD compare bytes: call the latter only between equal builds. `tolerance` is a
+    share of the largest output, at least 1.
     """
     if ours.keys() != theirs.keys():
         return False
@@ -89,7 +95,7 @@ def agree(exactness: Exactness, ours: Mapping[str, Any], theirs: Mapping[str, An
                 return False
             continue
         scale = float(np.abs(array).max(initial=0.0))
-        if not np.allclose(array, other, rtol=0.0, atol=TOLERANCE * max(scale, 1.0)):
+        if not np.allclose(array, other, rtol=0.0, atol=tolerance * max(scale, 1.0)):
             return False
     return True
 

@@ -59,6 +59,15 @@ class _Order(msgspec.Struct):
 class _Result(msgspec.Struct):
     error: str = ""
     answers: list[dict[str, Tensor]] = []
+    is_exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What came out: outputs per feed, and whether the model's operators are exact everywhere."""
+
+    answers: list[dict[str, Any]]
+    is_exact: bool
 
 
 def run_untrusted(
@@ -67,7 +76,17 @@ def run_untrusted(
     feeds: list[dict[str, Any]],
     limits: SandboxLimits | None = None,
 ) -> list[dict[str, Any]]:
-    """Outputs of a foreign model for every feed (name -> array), each run alone.
+    """Outputs of a foreign model for every feed; ModelError as `execute_untrusted`."""
+    return execute_untrusted(content, interface, feeds, limits).answers
+
+
+def execute_untrusted(
+    content: bytes,
+    interface: ModelInterface,
+    feeds: list[dict[str, Any]],
+    limits: SandboxLimits | None = None,
+) -> Run:
+    """Runs a foreign model on every feed (name -> array), each alone.
 
     Raises ModelError if the model is refused, fails, is killed for what it used, or answers with
     anything but finite arrays of the subnet's types.
@@ -92,9 +111,10 @@ def run_untrusted(
     if len(result.answers) != len(feeds):
         raise ModelError("sandbox: answers are missing")
     try:
-        return [_checked(a, f, interface) for a, f in zip(result.answers, feeds, strict=True)]
+        answers = [_checked(a, f, interface) for a, f in zip(result.answers, feeds, strict=True)]
     except (TensorError, KeyError) as error:
         raise ModelError(f"sandbox: {error}") from error
+    return Run(answers, result.is_exact)
 
 
 def standing_walls() -> tuple[str, ...]:
@@ -181,8 +201,8 @@ def child_main(walls: Walls, memory_bytes: int, cpu_s: int, answer_bytes: int) -
     import onnx  # noqa: F401  # everything is imported before the doors close
     import onnxruntime  # noqa: F401
 
-    import miners.checks
-    import miners.engine  # noqa: F401
+    import miners.engine
+    import miners.quantize  # noqa: F401
 
     walls.after_imports(
         Path(),
@@ -213,6 +233,7 @@ def child_main(walls: Walls, memory_bytes: int, cpu_s: int, answer_bytes: int) -
 def _execute(raw: bytes) -> _Result:
     from miners.checks import check_content, first_line
     from miners.engine import open_session
+    from miners.quantize import float_operators
     from offchain.subnets.base import TensorSpec
 
     order = msgspec.msgpack.decode(raw, type=_Order)
@@ -232,4 +253,4 @@ def _execute(raw: bytes) -> _Result:
         except Exception as error:  # onnxruntime's errors have no common base
             return _Result(error=f"the model fails: {first_line(error)}")
         answers.append({name: Tensor.of(array) for name, array in zip(names, outputs, strict=True)})
-    return _Result(answers=answers)
+    return _Result(answers=answers, is_exact=not float_operators(content))

@@ -7,6 +7,8 @@ A subnet is one module in this package with
     MODEL                  a `ModelInterface`: the tensors a miner's model takes and returns,
                            named as the message's fields
     TIMEOUT_S              how long a validator waits for an answer
+    REEXECUTION            "off" (if missing), "optional" or "required": whether published models
+                           are re-executed (`offchain/validator/audit.py`)
     tasks(seed, uids)      -> list[Task]: one question per uid, all different
     score(task, answer, latency_s) -> float in [0, 1]; raises WireError for a malformed answer
     (the caller scores 0)

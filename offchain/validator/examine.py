@@ -18,6 +18,7 @@ from offchain.subnets.base import (
     scores_to_row,
     task_seed,
 )
+from offchain.validator.audit import Answered, Auditor
 from offchain.wire import Dendrite, Endpoint
 
 log = structlog.get_logger()
@@ -50,23 +51,37 @@ class Examiner:
         dendrite: the validator's own.
         secret: 32 bytes that only this validator knows; makes its tasks unforeseeable.
         path: where the averages are kept.
+        auditor: re-executes published models; None: nobody's model is re-executed.
     """
 
-    def __init__(self, subnet: ModuleType, dendrite: Dendrite, secret: bytes, path: Path) -> None:
+    def __init__(
+        self,
+        subnet: ModuleType,
+        dendrite: Dendrite,
+        secret: bytes,
+        path: Path,
+        auditor: Auditor | None = None,
+    ) -> None:
         self._subnet = subnet
         self._dendrite = dendrite
         self._secret = secret
         self._path = path
+        self._auditor = auditor
         self._averages = MovingAverage(state=_load(path))
 
     async def examine(
-        self, examinees: Sequence[Examinee], epoch_seed: bytes, round_number: int
+        self,
+        examinees: Sequence[Examinee],
+        epoch_seed: bytes,
+        round_number: int,
+        commitments: Sequence[Commitment] = (),
     ) -> list[Mark]:
         """Ask everybody once, at the same time, and take the scores into the averages.
 
         Args:
             epoch_seed: a block hash later than the miners' commitments (security I4).
             round_number: distinct per round of the epoch.
+            commitments: of models, as known now; what audits compare with.
         """
         seed = task_seed(epoch_seed, self._secret, round_number)
         by_uid = {examinee.uid: examinee for examinee in examinees}
@@ -74,7 +89,7 @@ class Examiner:
         asked = [(task, by_uid[task.uid]) for task in tasks]
         questions = [(e.endpoint, t.synapse) for t, e in asked if e.endpoint is not None]
         replies = iter(await self._dendrite.query(questions, timeout_s=self._subnet.TIMEOUT_S))
-        marks = []
+        marks, answered = [], []
         for task, examinee in asked:
             mark = Mark(task.uid, 0.0, 0.0, "SILENT")
             if examinee.endpoint is not None:
@@ -82,9 +97,15 @@ class Examiner:
                 score = score_safely(self._subnet, task, reply.synapse, reply.latency_s)
                 code = "OK" if reply.code is None else reply.code.name
                 mark = Mark(task.uid, score, reply.latency_s, code)
+                if reply.ok:
+                    answered.append(
+                        Answered(task.uid, examinee.registration_id, examinee.endpoint, task, reply)
+                    )
             self._averages.update(task.uid, examinee.registration_id, mark.score)
             marks.append(mark)
         self.save()
+        if self._auditor is not None:
+            self._auditor.begin(answered, commitments, seed)
         return marks
 
     def row(
@@ -93,11 +114,20 @@ class Examiner:
         commitments: Sequence[Commitment],
         max_uids: int,
     ) -> list[int]:
-        """The dense u16 row: averages of the neurons of the epoch; copies of models get 0."""
+        """The dense u16 row: averages of the neurons of the epoch; copies of models get 0, and so
+        do miners whose answers are not their model's.
+        """
         averages = self._averages.values(registration_ids)
         copies = copied_or_missing(commitments, sorted(averages))
-        scores = {uid: 0.0 if uid in copies else value for uid, value in averages.items()}
+        nothing = copies | self._struck(registration_ids)
+        scores = {uid: 0.0 if uid in nothing else value for uid, value in averages.items()}
         return scores_to_row(scores, max_uids)
+
+    def _struck(self, registration_ids: Mapping[int, int]) -> set[int]:
+        auditor = self._auditor
+        if auditor is None:
+            return set()
+        return {uid for uid, known in registration_ids.items() if auditor.is_struck(known)}
 
     def averages(self, registration_ids: Mapping[int, int]) -> dict[int, float]:
         """The averages as they stand, by uid."""

@@ -24,6 +24,7 @@ from offchain.keys.signer import Signer
 from offchain.protocol.eras import EpochWindow
 from offchain.protocol.errors import ChainError, ConfigError, ConsensusMismatch
 from offchain.subnets.base import load
+from offchain.validator.audit import Auditor, Reexecute
 from offchain.validator.examine import Examiner
 from offchain.validator.journal import Journal, SaltScope
 from offchain.validator.office import Office
@@ -51,6 +52,7 @@ class ValidatorSettings:
         subnet: module of `offchain/subnets`.
         poll_seconds: pause between two looks at the chain.
         rounds_per_epoch: how often every miner is asked before the commit.
+        reexecute: runs a published model on a question and compares; None: no audits.
     """
 
     network: Network
@@ -61,6 +63,7 @@ class ValidatorSettings:
     subnet: str = "vision"
     poll_seconds: float = 0.4
     rounds_per_epoch: int = ROUNDS_PER_EPOCH
+    reexecute: Reexecute | None = None
 
 
 def run(settings: ValidatorSettings) -> int:
@@ -105,6 +108,7 @@ class Validator:
         self._office = Office(network, self.hotkey, self._journal, self._view, self.weigh)
         self._stopping = False
         self.examiner: Examiner | None = None
+        self.auditor: Auditor | None = None
         self.dendrite: Dendrite | None = None
 
     async def run(self) -> int:
@@ -114,8 +118,13 @@ class Validator:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await asyncio.to_thread(self.hotkey.require_uid)
         self.dendrite = self._new_dendrite()
+        self.auditor = self._new_auditor(self.dendrite)
         self.examiner = Examiner(
-            self.subnet, self.dendrite, self._journal.task_secret(), self._averages_path
+            self.subnet,
+            self.dendrite,
+            self._journal.task_secret(),
+            self._averages_path,
+            self.auditor,
         )
         await self.begin()
         log.info("validator running", netuid=self.settings.netuid, hotkey=self.hotkey.address)
@@ -131,6 +140,8 @@ class Validator:
             task.cancel()
         ended = await asyncio.gather(*loops, return_exceptions=True)
         await self.end()
+        if self.auditor is not None:
+            await self.auditor.close()
         await self.dendrite.close()
         self._journal.close()
         for outcome in ended:
@@ -162,7 +173,9 @@ class Validator:
                 continue
             examinees = [n for n in snapshot.neurons if n.uid not in snapshot.seat_uids]
             round_number += 1
-            marks = await self.examiner.examine(examinees, snapshot.block_hash, round_number)
+            marks = await self.examiner.examine(
+                examinees, snapshot.block_hash, round_number, snapshot.commitments
+            )
             log.debug("round", marks={m.uid: f"{m.score:.3f} {m.code}" for m in marks})
             await asyncio.sleep(self._pause(snapshot.window))
 
@@ -252,6 +265,13 @@ class Validator:
         if last >= self._memory.withdrawn_epoch + WITHDRAW_EVERY_EPOCHS:
             self._office.withdraw()
             self._memory.withdrawn_epoch = last
+
+    def _new_auditor(self, dendrite: Dendrite) -> Auditor | None:
+        wanted = getattr(self.subnet, "REEXECUTION", "off") != "off"
+        if self.settings.reexecute is None or not wanted:
+            return None
+        folder = self._averages_path.parent / "audits"
+        return Auditor(self.subnet, dendrite, folder, self.settings.reexecute)
 
     def _new_dendrite(self) -> Dendrite:
         is_local = self.network.deployment.chain_id in LOCAL_CHAIN_IDS
