@@ -19,6 +19,7 @@ _NAMES = (
     "Weights",
     "Settlement",
     "Rewards",
+    "Governor",
     "Timelock",
 )
 

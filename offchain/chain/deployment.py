@@ -57,8 +57,11 @@ ORDER = (
     "Examiner",
     "Settlement",
     "Rewards",
+    "Governor",
     "Timelock",
 )
+# a role of the timelock that is given to the zero address is everybody's
+ANYBODY = "0x" + "00" * 20
 LOCAL_CHAIN_IDS = frozenset({31_337, 1_337})
 # PUSH0 three times, MCOPY, then return one word: only a cancun chain can run it
 _CANCUN_PROBE = "0x5f5f5f5e60205ff3"
@@ -142,7 +145,7 @@ def detect_evm(connection: Connection) -> str:
 def argument_table(plan: Plan, preset: Preset) -> dict[str, Any]:
     """Every constructor argument by name; a trailing underscore in the ABI does not count."""
     addresses = {snake(name): plan.address(name) for name in ORDER}
-    proposers = [plan.deployer] if preset.has_proposer else []
+    proposers = [addresses["governor"], *([plan.deployer] if preset.has_proposer else [])]
     return {
         **addresses,
         "kernel": addresses["yuma_kernel"],
@@ -150,7 +153,7 @@ def argument_table(plan: Plan, preset: Preset) -> dict[str, Any]:
         "holders": [plan.deployer],
         "amounts_rao": [preset.genesis_rao],
         "proposers": proposers,
-        "executors": proposers,
+        "executors": [ANYBODY],
         **preset.arguments(),
     }
 

@@ -17,6 +17,7 @@ from offchain.chain.connection import Connection, open_connection
 from offchain.chain.deployment_file import Deployment, load_deployment
 from offchain.chain.emission import Emission
 from offchain.chain.errors import NotDeployed, WrongChain
+from offchain.chain.governor import Governor
 from offchain.chain.neurons import Neurons
 from offchain.chain.rewards import Rewards
 from offchain.chain.rpc import RetryPolicy
@@ -43,6 +44,7 @@ class Network:
     weights: Weights
     settlement: Settlement
     rewards: Rewards
+    governor: Governor
     timelock: Timelock
 
 
@@ -78,6 +80,7 @@ def network_of(connection: Connection, deployment: Deployment) -> Network:
         weights=Weights(*at(Weights)),
         settlement=Settlement(*at(Settlement)),
         rewards=Rewards(*at(Rewards)),
+        governor=Governor(*at(Governor)),
         timelock=Timelock(*at(Timelock)),
     )
 

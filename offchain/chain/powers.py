@@ -2,7 +2,8 @@
 """Reads every power out of a deployment and compares it with the law (security A2).
 
 The law (protocol page, architecture page): the contracts know each other, the timelock holds every
-power, and no private key holds any; on throw-away chains the deployer may propose to the timelock.
+power, Governor proposes to it, everybody executes what is ripe, and no private key holds any power;
+on throw-away chains the deployer may propose to the timelock.
 
 Powers are found by the ABI and by the logs, not by a list of contracts: every view without
 arguments that returns an address, every role that was ever granted, every minter and owner.
@@ -31,7 +32,7 @@ _GRANTS = {
     "OwnershipTransferred(address,address)": 2,
     "RoleMinterChanged(address,bool)": 1,
 }
-_DEPLOYER_ROLES = frozenset({"PROPOSER_ROLE", "CANCELLER_ROLE", "EXECUTOR_ROLE"})
+_PROPOSER_ROLES = frozenset({"PROPOSER_ROLE", "CANCELLER_ROLE"})
 
 
 class _AnyContract(Contract):
@@ -112,8 +113,12 @@ def _role_holders(
 def _may_hold(role: str, account: str, contract: _AnyContract, deployment: Deployment) -> bool:
     if account == contract.address:
         return role == "DEFAULT_ADMIN_ROLE"
-    throw_away = deployment.preset in PRESETS and PRESETS[deployment.preset].has_proposer
-    return throw_away and account == deployment.deployer and role in _DEPLOYER_ROLES
+    if account == ZERO:
+        return role == "EXECUTOR_ROLE"
+    proposers = {deployment.contract("Governor").address}
+    if deployment.preset in PRESETS and PRESETS[deployment.preset].has_proposer:
+        proposers.add(deployment.deployer)
+    return account in proposers and role in _PROPOSER_ROLES
 
 
 def _accounts_of_interest(connection: Connection, deployment: Deployment) -> set[str]:

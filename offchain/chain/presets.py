@@ -19,7 +19,9 @@ class Preset:
     """Arguments of constructors, by name; ticks unless the name says otherwise.
 
     genesis_rao: the published allocation that counts as issuance; the deployer gets it.
-    has_proposer: the deployer may propose to the timelock, on throw-away chains only.
+    has_proposer: the deployer may propose to the timelock, on throw-away chains only; Governor
+    always may, and everybody may execute.
+    threshold_ppm, quorum_ppm: shares of all stake that a proposal and a decision need.
     """
 
     name: str
@@ -37,6 +39,10 @@ class Preset:
     deposit_rao: int
     min_lock_rao: int
     lock_reduction_ticks: int
+    voting_delay_ticks: int
+    voting_period_ticks: int
+    threshold_ppm: int = 1_000
+    quorum_ppm: int = 100_000
 
     def arguments(self) -> dict[str, Any]:
         """Every number by the name that a constructor may ask for."""
@@ -59,6 +65,8 @@ MAINNET = Preset(
     deposit_rao=RAO_PER_TAO,
     min_lock_rao=1_000 * RAO_PER_TAO,
     lock_reduction_ticks=57_600,
+    voting_delay_ticks=7_200,
+    voting_period_ticks=36_000,
 )
 LOCALNET = Preset(
     name="localnet",
@@ -76,6 +84,8 @@ LOCALNET = Preset(
     deposit_rao=RAO_PER_TAO // 10,
     min_lock_rao=100 * RAO_PER_TAO,
     lock_reduction_ticks=360,
+    voting_delay_ticks=5,
+    voting_period_ticks=30,
 )
 MINIMAL = Preset(
     name="minimal",
@@ -93,6 +103,8 @@ MINIMAL = Preset(
     deposit_rao=RAO_PER_TAO // 10,
     min_lock_rao=100 * RAO_PER_TAO,
     lock_reduction_ticks=360,
+    voting_delay_ticks=2,
+    voting_period_ticks=10,
 )
 PRESETS = {preset.name: preset for preset in (LOCALNET, MINIMAL, MAINNET)}
 

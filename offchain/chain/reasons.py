@@ -89,6 +89,16 @@ NEXT_STEP: dict[str, str] = {
     "staking: take above 18 %": "Choose a take of at most 18 %.",
     "staking: take rises too fast": "Raise the take in smaller steps.",
     "share_pool: not enough shares": "Unbond less; see `evmtensor stake show`.",
+    # governor
+    "governor: below the threshold": "Name your hotkeys with `evmtensor gov hotkeys`, or add stake.",
+    "governor: for another proposer": "Propose it with the key that its description names.",
+    "governor: proposed before": "Change the description to propose it again.",
+    "governor: nothing to vote with": "You had no stake there, or have voted with it.",
+    "governor: not in that state": "`evmtensor gov show` says where the proposal stands.",
+    "governor: unknown proposal": "See `evmtensor gov list`.",
+    "governor: not the proposer": "Use the proposer's key with --key.",
+    "governor: over": _NOTHING_TO_DO,
+    "governor: not the timelock": "Propose it: only a vote changes this.",
     # rewards
     "rewards: no root of this depth": "Wait until the epoch is final.",
 }
@@ -117,6 +127,8 @@ BY_CONTRACT: dict[str, str] = {
     "slots": _FAULT,
     "demands": "Look up the demand; it has ended or there is one already.",
     "rewards": _FAULT,
+    "governor": _FAULT,
+    "timelock": "Propose it with `evmtensor gov propose`, inside the bounds.",
 }
 
 

@@ -265,6 +265,10 @@ class Settlement(Contract):
         """Give the bond of the last final proposal back when no epoch follows."""
         return self.call("release", netuid, epoch, doing=f"release the bond of epoch {epoch}")
 
+    def set_guardian(self, account: str) -> Call:
+        """For the timelock: who may cancel an unproven proposal."""
+        return self.call("set_guardian", account, doing="set the guardian")
+
     def withdraw(self, account: str) -> Call:
         """Pay out what waits for an account: bonds, owner's cut, proposer's pay."""
         return self.call("withdraw", account, doing="withdraw")

@@ -36,6 +36,10 @@ class Timelock(Contract):
     def minimum_delay_seconds(self) -> int:
         return int(self.read("get_minimum_delay"))
 
+    def update_delay(self, delay_seconds: int) -> Call:
+        """Only the timelock itself, so by vote; half to four times what it began with."""
+        return self.call("update_delay", delay_seconds, doing="set the timelock's delay")
+
     def schedule(self, action: Call, salt: bytes, delay_seconds: int) -> Call:
         """Announce an action; proposers only."""
         return self.call(
@@ -50,7 +54,7 @@ class Timelock(Contract):
         )
 
     def execute(self, action: Call, salt: bytes) -> Call:
-        """Carry out an action that is ripe; executors only."""
+        """Carry out an action that is ripe; anybody may."""
         return self.call(
             "execute",
             action.to,

@@ -14,6 +14,7 @@ import pytest
 
 from offchain.chain import (
     emission,
+    governor,
     neurons,
     rewards,
     settlement,
@@ -27,7 +28,7 @@ from offchain.chain.artifacts import load_artifact
 from offchain.chain.build import build
 from offchain.chain.contract import Contract, Event
 
-MODULES = [emission, neurons, rewards, settlement, staking, subnets, tao, timelock, weights]
+MODULES = [emission, governor, neurons, rewards, settlement, staking, subnets, tao, timelock, weights]
 
 
 @pytest.fixture(scope="module", autouse=True)

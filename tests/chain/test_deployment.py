@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from offchain.chain.connection import open_connection
-from offchain.chain.deployment import ORDER, create_address, deploy, detect_evm, snake
+from offchain.chain.deployment import ANYBODY, ORDER, create_address, deploy, detect_evm, snake
 from offchain.chain.deployment_file import Deployment, load_deployment
 from offchain.chain.errors import (
     DeploymentUnfit,
@@ -114,6 +114,10 @@ def test_A2_mainnet_preset__gives_no_key_any_power(anvil: Localnet, tmp_path: Pa
     for role in ("DEFAULT_ADMIN_ROLE", "PROPOSER_ROLE", "EXECUTOR_ROLE", "CANCELLER_ROLE"):
         assert not network.timelock.has_role(role, sender.address)  # type: ignore[arg-type]
     assert network.timelock.has_role("DEFAULT_ADMIN_ROLE", network.timelock.address)
+    governor = network.governor.address
+    for role in ("PROPOSER_ROLE", "CANCELLER_ROLE"):
+        assert network.timelock.has_role(role, governor)  # type: ignore[arg-type]
+    assert network.timelock.has_role("EXECUTOR_ROLE", ANYBODY)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +142,7 @@ def test_A2_seeded_power__is_found_and_nothing_is_written(
 def test_A2_deployment_of_localnet__is_not_lawful_under_another_preset(anvil: Localnet) -> None:
     deployment = replace(anvil.network.deployment, preset="mainnet")
     held = list(powers_held(anvil.network.connection, deployment))
-    assert len(held) == 3
+    assert len(held) == 2
     assert all(deployment.deployer in power for power in held)
 
 
