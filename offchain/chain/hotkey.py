@@ -53,10 +53,13 @@ class Hotkey:
 
     def seat(self, epoch: int) -> Seat | None:
         """The seat of this hotkey in an epoch (current - 2 to current + 1)."""
+        return self.seat_among(self.network.neurons.seats_at(self.netuid, epoch), epoch)
+
+    def seat_among(self, seats: Sequence[Seat | None], epoch: int) -> Seat | None:
+        """The seat of this hotkey among the seats of an epoch."""
         uid = self.network.neurons.uid_of(self.netuid, self.address, epoch)
         if uid is None:
             return None
-        seats = self.network.neurons.seats_at(self.netuid, epoch)
         return next((seat for seat in seats if seat is not None and seat.uid == uid), None)
 
     def require_seat(self, epoch: int) -> Seat:
@@ -85,6 +88,10 @@ class Hotkey:
         return self.sender.send(call)
 
     # a validator's words
+
+    def take_seat(self, seat: int) -> Receipt:
+        """Poke for itself; raises `NotRegistered`."""
+        return self.poke(seat, self.require_uid())
 
     def poke(self, seat: int, uid: int) -> Receipt:
         return self.sender.send(self.network.neurons.poke(self.netuid, seat, uid))

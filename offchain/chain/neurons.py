@@ -159,6 +159,14 @@ class Neurons(Contract):
         """Give `seat` of the next epoch to `uid`, which had more stake than its holder."""
         return self.call("poke", netuid, seat, uid, doing=f"poke seat {seat} of subnet {netuid}")
 
+    def member_of(self, hotkey: str) -> int | None:
+        """Registration id of a hotkey as a member of the root, or None."""
+        return int(self.read("member_of", hotkey)) or None
+
+    def poke_root(self, seat: int, hotkey: str) -> Call:
+        """Give a seat of the root's next epoch to a hotkey with more stake than its holder."""
+        return self.call("poke_root", seat, hotkey, doing=f"poke seat {seat} of the root")
+
     def serve_axon(self, netuid: int, ip: str, port: int, version: int = 1) -> Call:
         """Announce where the calling hotkey answers; `ip` is IPv4 or IPv6."""
         address = ipaddress.ip_address(ip)

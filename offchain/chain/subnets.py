@@ -78,6 +78,14 @@ class Subnets(Contract):
     def incarnation_of(self, netuid: int) -> int:
         return int(self.read("incarnation_of", netuid))
 
+    def incarnations_at(self, tick: int, block: int | str = "latest") -> tuple[int, ...]:
+        """Which subnets had been started before a tick and are no others since: the root's columns.
+
+        Entry i is the incarnation of netuid i + 1, 0 for none.
+        """
+        words = self.read("incarnations_at", tick, block=block)
+        return tuple(word >> 32 * (7 - lane) & 0xFFFF_FFFF for word in words for lane in range(8))
+
     def max_uids(self, netuid: int) -> int:
         return int(self.read("max_uids", netuid))
 

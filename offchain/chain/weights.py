@@ -58,6 +58,13 @@ class Weights(Contract):
         stored = bytes(self.read("commit_of", netuid, epoch, seat))
         return stored if any(stored) else None
 
+    def is_committed(self, netuid: int, epoch: int, seat: int) -> bool:
+        """Whether a seat has committed to a row of an epoch, opened or not."""
+        return (
+            self.commit_of(netuid, epoch, seat) is not None
+            or self.row_of(netuid, epoch, seat).is_revealed
+        )
+
     def row_of(self, netuid: int, epoch: int, seat: int) -> RevealedRow:
         row_hash, row_sum, stake_rao, revealed = self.read("row_of", netuid, epoch, seat)
         return RevealedRow(row_hash, row_sum, stake_rao, revealed)

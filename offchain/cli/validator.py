@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from offchain.cli.options import HotkeyName, Netuid
 from offchain.cli.session import SERVICE_ATTEMPTS, Session
+from offchain.protocol.errors import ConfigError
 
 if TYPE_CHECKING:
+    from offchain.chain.transactions import Sender
     from offchain.validator.audit import Reexecute
+
+ROOT_NETUID = 0
 
 app = typer.Typer(name="validator", help="A validator: run.", no_args_is_help=True)
 
@@ -25,12 +30,17 @@ def run(
     reexecute: Annotated[
         bool, typer.Option(help="Run published models in the sandbox, to check answers.")
     ] = True,
+    weights: Annotated[
+        Path | None, typer.Option(help="On the root (netuid 0): TOML file, [weights] 1 = 0.7")
+    ] = None,
 ) -> int:
     """Score miners and settle epochs, until Ctrl-C; may be killed and started at any moment.
 
     evmtensor validator run --netuid 1 --hotkey alice-hot
 
     evmtensor validator run --netuid 1 --no-reexecute
+
+    evmtensor validator run --netuid 0 --weights root.toml
     """
     from offchain.validator.service import ValidatorSettings
     from offchain.validator.service import run as run_validator
@@ -39,6 +49,13 @@ def run(
     session.attempts = SERVICE_ATTEMPTS
     signer = session.signer(session.hotkey_name(hotkey))
     sender = session.sender(signer)
+    if (netuid == ROOT_NETUID) != (weights is not None):
+        raise ConfigError(
+            "the root, netuid 0, is weighed by a file, every other subnet by measuring",
+            next_step="Give --weights FILE with --netuid 0, and with no other.",
+        )
+    if weights is not None:
+        return _run_root(session, sender, weights)
     code: int = run_validator(
         ValidatorSettings(
             network=session.network,
@@ -50,6 +67,18 @@ def run(
             reexecute=_reexecution() if reexecute else None,
         )
     )
+    return code
+
+
+def _run_root(session: Session, sender: Sender, file: Path) -> int:
+    """A validator of the root, which reads its file anew for every row."""
+    from offchain.validator.root import RootSettings, read_weights
+    from offchain.validator.root import run as run_root
+
+    settings = RootSettings(
+        session.network, sender, session.environment.home, lambda: read_weights(file)
+    )
+    code: int = run_root(settings)
     return code
 
 

@@ -100,10 +100,10 @@ class Office:
             log.info("withdrawn", netuid=self._netuid)
 
     def _poke(self) -> None:
-        seat, uid = self._hotkey.best_poke(), self._hotkey.uid()
-        if seat is None or uid is None:
+        seat = self._hotkey.best_poke()
+        if seat is None:
             return
-        self._hotkey.poke(seat, uid)
+        self._hotkey.take_seat(seat)
         log.info("seat taken", netuid=self._netuid, seat=seat)
 
     def _commit(self, epoch: int) -> None:

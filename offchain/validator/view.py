@@ -57,11 +57,10 @@ class View:
     def seats(self, epoch: int) -> Seats:
         """Seats of an epoch that has begun (current - 2 at the oldest)."""
         if epoch not in self._seats:
-            uid = self._network.neurons.uid_of(self._netuid, self._hotkey.address, epoch)
             seats = self._network.neurons.seats_at(self._netuid, epoch)
-            mine = next((s for s in seats if s is not None and s.uid == uid), None)
+            mine = self._hotkey.seat_among(seats, epoch)
             occupied = sum(s is not None for s in seats)
-            self._seats[epoch] = Seats(mine if uid is not None else None, occupied, len(seats))
+            self._seats[epoch] = Seats(mine, occupied, len(seats))
         return self._seats[epoch]
 
     def running(self, window: EpochWindow, tick: int) -> EpochState:

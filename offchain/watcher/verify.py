@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from offchain.chain.emission import SharesSet
+from offchain.chain.events import read_events
 from offchain.chain.hotkey import final_result
 from offchain.chain.network import Network
 from offchain.chain.subnet_history import SubnetHistory
 from offchain.settlement.history import ClosedEpoch, History, State
 from offchain.settlement.payouts import Cumulative, PayTree, settle
+from offchain.settlement.root import ROOT_NETUID, shares
 from offchain.watcher.words import WrongWord, wrong_words
 
 SHOWN_WORDS = 4  # in the sentence; all of them are in the JSON
@@ -57,12 +60,63 @@ def verify_epoch(network: Network, netuid: int, epoch: int) -> Verification:
         return Verification(netuid, epoch, "void", True, _say(record, text))
     if record.state is State.CLOSED:
         return _open(record, history)
+    if netuid == ROOT_NETUID:
+        return _final_root(network, record, history)
     event = final_result(network, netuid, epoch)
     posted = event.root if event else bytes(32)
     chain_id, rewards = network.deployment.chain_id, network.rewards.address
     pay, wrong_since = true_pay(history, epoch)
     root = PayTree(record.frozen, pay, chain_id, rewards).root
     return _final(record, history, posted, root, wrong_since)
+
+
+def _final_root(network: Network, record: ClosedEpoch, history: History) -> Verification:
+    """The root has no tree: its word is the share vector that its trace gave to Emission.
+
+    Which subnets had ended by then is not in the logs of settlement, so that a share of 0 is taken
+    as it is; every other share has to be the one that the inputs give.
+    """
+    words = _words(record, history)
+    given = _shares_set(network, record)
+    wanted = shares(record.frozen, history.result(record.epoch).trace, record.frozen.generations)
+    is_right = not words and (given is None or _are_those(given, wanted))
+    if words:
+        text = f"is final and WRONG: {_list(words)}"
+    elif given is None:
+        text = "is final and right; no subnet got a share, so the shares stayed as they were"
+    elif is_right:
+        total = sum(given)
+        text = "is final and right; it set the shares " + ", ".join(
+            f"{column + 1}: {share / total:.4f}" for column, share in enumerate(given) if share
+        )
+    else:
+        text = "is final and WRONG: the shares that it set are not those of its ranks"
+    return Verification(
+        record.netuid,
+        record.epoch,
+        "final",
+        is_right,
+        _say(record, text),
+        wrong_words=words,
+        wrong_since=None if is_right else record.epoch,
+    )
+
+
+def _shares_set(network: Network, record: ClosedEpoch) -> tuple[int, ...] | None:
+    """What Emission was told in the transaction that made an epoch of the root final."""
+    final = final_result(network, record.netuid, record.epoch)
+    assert final is not None  # its history says that it is final
+    block = final.at.block_number
+    for event in read_events(network.emission, SharesSet, block, block):
+        if event.at.transaction_hash == final.at.transaction_hash:
+            return event.shares
+    return None
+
+
+def _are_those(given: tuple[int, ...], wanted: tuple[int, ...] | None) -> bool:
+    if wanted is None:
+        return False
+    return all(one in (0, other) for one, other in zip(given, wanted, strict=True))
 
 
 def true_pay(history: History, epoch: int) -> tuple[tuple[Cumulative, ...], int | None]:

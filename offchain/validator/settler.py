@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks at the chain and does what `plan` says is due: one hotkey, one subnet or the root.
+
+Where the row comes from is nobody's business here: `make_row` gives it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from offchain.chain.connection import Block
+from offchain.chain.hotkey import Hotkey
+from offchain.chain.network import Network
+from offchain.chain.subnet_history import SubnetHistory
+from offchain.protocol.eras import EpochWindow
+from offchain.protocol.errors import ChainError, ConfigError, ConsensusMismatch
+from offchain.settlement.history import History
+from offchain.validator.journal import Journal, SaltScope
+from offchain.validator.office import MakeRow, Office
+from offchain.validator.plan import Duty, Verb, commit_from_tick, duties
+from offchain.validator.view import View
+
+log = structlog.get_logger("evmtensor.validator")
+
+WITHDRAW_EVERY_EPOCHS = 4
+
+
+@dataclass(slots=True)
+class Memory:
+    """What only saves work: everything in it is found again on chain or on disk."""
+
+    head_hash: str = ""
+    is_started: bool = False
+    wants_seat: dict[int, bool] = field(default_factory=dict)
+    hopeless: set[Duty] = field(default_factory=set)
+    claimed_epoch: int = -1
+    withdrawn_epoch: int = -1
+
+
+class Settler:
+    """One hotkey's part in the epochs of one subnet.
+
+    Args:
+        folder: of the journal; one process at a time.
+        make_row: the dense u16 row for the running epoch.
+        look: called at every step before anything is done, with the running epoch's window (None
+            before the start) and the newest block.
+
+    Raises:
+        JournalLocked: another process validates with this hotkey.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        hotkey: Hotkey,
+        folder: Path,
+        make_row: MakeRow,
+        look: Callable[[EpochWindow | None, Block], None] = lambda window, head: None,
+    ) -> None:
+        self._network = network
+        self._hotkey = hotkey
+        self._look = look
+        self._view = View(network, hotkey)
+        self._follower = SubnetHistory(network, hotkey.netuid)
+        scope = SaltScope(network.deployment.chain_id, network.weights.address)
+        self.journal = Journal(folder, scope)
+        self._office = Office(network, hotkey, self.journal, self._view, make_row)
+        self._memory = Memory()
+        self._stopping = False
+
+    @property
+    def history(self) -> History:
+        """The subnet's settlement as of the last step."""
+        return self._follower.history
+
+    def stop(self) -> None:
+        """Begin nothing more; a step that runs ends after the transaction it waits for."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Let another process have the journal."""
+        self.journal.close()
+
+    def step(self) -> None:
+        """Look at the chain once and do what is due. May block; runs in one thread at a time.
+
+        Raises:
+            ChainError: the node does not answer; the next step tries again.
+        """
+        head = self._network.clock.head()
+        if head.hash == self._memory.head_hash:
+            return  # nothing can have changed
+        tick = self._network.clock.ticks.tick_at(head.timestamp)
+        window = self._view.window(tick)
+        self._look(window, head)
+        self._follower.poll()
+        running = None if window is None else self._view.running(window, tick)
+        past = [] if window is None else self._view.past(window, tick, self.history)
+        due = duties(tick, running, past, wants_seat=self._wants_seat(window))
+        for duty in due:
+            if not self._stopping and duty not in self._memory.hopeless:
+                self._perform(duty)
+        if running is not None and running.committed and not self._stopping:
+            self._office.prepare_reveal(running.window)
+        # claiming takes blocks: never where a reveal or a commit could come too late
+        is_calm = window is not None and not due and tick < commit_from_tick(window)
+        if is_calm and not self._stopping:
+            self._collect()
+        self._memory.head_hash = head.hash
+
+    def _perform(self, duty: Duty) -> None:
+        """One duty; whatever it meets concerns this duty only."""
+        try:
+            self._office.perform(duty, self.history)
+        except ChainError as error:
+            # usually another validator was faster; what is still due comes back with the next step
+            log.info("not done", duty=duty.verb.value, epoch=duty.epoch, reason=str(error))
+        except ConfigError as error:
+            log.warning(
+                "cannot", duty=duty.verb.value, epoch=duty.epoch, reason=str(error),
+                next_step=error.next_step,
+            )  # fmt: skip
+            if duty.verb is Verb.PROPOSE:
+                self._memory.hopeless.add(duty)
+        except ConsensusMismatch as error:
+            log.error("mismatch", duty=duty.verb.value, epoch=duty.epoch, reason=str(error))
+            self._memory.hopeless.add(duty)
+        else:
+            self._follower.poll()
+
+    def _wants_seat(self, window: EpochWindow | None) -> bool:
+        """Asked once per epoch until it is answered: the stake that decides is in the past."""
+        if not self._memory.is_started:
+            called = self._network.subnets.start_ticks(self._hotkey.netuid).called_tick
+            self._memory.is_started = called is not None
+        if not self._memory.is_started:
+            return False
+        following = 0 if window is None else window.epoch + 1
+        known = self._memory.wants_seat
+        if not known.get(following, True):
+            return False
+        known[following] = self._hotkey.best_poke() is not None
+        return known[following]
+
+    def _collect(self) -> None:
+        """Claims after every final epoch, and now and then what waits in Settlement."""
+        last = self.history.last_final
+        if last is None or last <= self._memory.claimed_epoch:
+            return
+        self._office.claim()
+        self._memory.claimed_epoch = last
+        if last >= self._memory.withdrawn_epoch + WITHDRAW_EVERY_EPOCHS:
+            self._office.withdraw()
+            self._memory.withdrawn_epoch = last
+
+
+def journal_folder(home: Path, hotkey: Hotkey) -> Path:
+    """Where a hotkey keeps what it must not lose, by deployment and subnet."""
+    network = hotkey.network
+    deployment = f"{network.deployment.chain_id}-{network.weights.address[2:10].lower()}"
+    return home / "validator" / deployment / f"{hotkey.netuid}-{hotkey.address}"
