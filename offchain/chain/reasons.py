@@ -90,7 +90,7 @@ NEXT_STEP: dict[str, str] = {
     "staking: take rises too fast": "Raise the take in smaller steps.",
     "share_pool: not enough shares": "Unbond less; see `evmtensor stake show`.",
     # governor
-    "governor: below the threshold": "Name your hotkeys with `evmtensor gov hotkeys`, or add stake.",
+    "governor: below the threshold": "Name hotkeys with `evmtensor gov hotkeys`, or add stake.",
     "governor: for another proposer": "Propose it with the key that its description names.",
     "governor: proposed before": "Change the description to propose it again.",
     "governor: nothing to vote with": "You had no stake there, or have voted with it.",

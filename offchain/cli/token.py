@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The token: schedule, balances, transfers."""
+"""The token: schedule, supply, balances, transfers."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,29 +12,113 @@ from offchain.cli.options import Amount, Key, rao, tao
 from offchain.cli.output import progress, show, show_table
 from offchain.cli.session import Session
 
+if TYPE_CHECKING:
+    from offchain.chain.network import Network
+
 app = typer.Typer(
-    name="token", help="The token: schedule, balance, transfer.", no_args_is_help=True
+    name="token", help="The token: schedule, supply, balance, transfer.", no_args_is_help=True
 )
 
 
 @app.command()
-def schedule(context: typer.Context) -> None:
-    """Show supply, issuance, and what a tick pays now.
+def schedule(
+    context: typer.Context,
+    plot: Annotated[
+        str, typer.Option(metavar="FILE", help="Also write FILE.png, FILE.svg and FILE.json.")
+    ] = "",
+) -> None:
+    """Show all 30 halvings, past and future, and what a tick pays.
 
-    evmtensor token schedule
+    evmtensor token schedule --plot schedule
     """
+    from dataclasses import asdict
+
+    from offchain.chain.supply import halvings
+
     session: Session = context.obj
-    emission = session.network.emission
+    network = session.network
+    with progress("reading the schedule"):
+        rows = halvings(network)
+    issuance = network.emission.issuance_rao()
     value = {
-        "issuance_rao": emission.issuance_rao(),
-        "supply_rao": session.network.tao.total_supply(),
-        "rate_rao_per_tick": emission.rate_rao(),
-        "accrued_rao": emission.accrued_rao(),
-        "recycled_rao": emission.recycled_rao(),
-        "genesis_rao": emission.genesis_rao(),
+        "issuance_rao": issuance,
+        "rate_rao_per_tick": network.emission.rate_rao(),
+        "tick": network.clock.tick(),
+        "halvings": [asdict(row) for row in rows],
     }
-    rows = [(name, tao(amount)) for name, amount in value.items()]
-    show_table(session.flags.json, "schedule", ("what", "TAO"), rows, value)
+    if plot:
+        value["files"] = _plot(network, plot, value)
+    table = [
+        (
+            row.number,
+            tao(row.issuance_rao),
+            tao(row.rate_rao),
+            "past" if row.is_past else "to come",
+            row.tick,
+            _date(row.timestamp),
+        )
+        for row in rows
+    ]
+    title = f"schedule at an issuance of {tao(issuance)} TAO; what is to come without recycling"
+    columns = ("halving", "from issuance TAO", "TAO a tick", "", "tick", "UTC")
+    show_table(session.flags.json, title, columns, table, value)
+
+
+@app.command()
+def supply(context: typer.Context) -> None:
+    """Show where all tokens are from and where they went: recycled ones and burned ones apart.
+
+    evmtensor token supply
+    """
+    from dataclasses import asdict
+
+    from offchain.chain.supply import supply_of
+
+    session: Session = context.obj
+    books = asdict(supply_of(session.network))
+    rows = [(name, tao(books[f"{name}_rao"]), meaning) for name, meaning in _MEANING.items()]
+    show_table(session.flags.json, "supply", ("what", "TAO", ""), rows, books)
+
+
+_MEANING = {
+    "supply": "tokens that exist",
+    "issuance": "genesis + accrued - recycled; the halvings go by it",
+    "genesis": "allocated at genesis",
+    "accrued": "paid by the schedule, minted or not",
+    "minted": "minted out of it",
+    "bonus": "minted for demand, at most half of the burned fees",
+    "pending": "accrued for subnets and not minted yet",
+    "recycled": "back in the schedule, to be emitted again",
+    "withheld": "of that: never minted",
+    "burned_fees": "consumers' fees, burned for good",
+    "burned_by_holders": "burned for good by holders",
+}
+
+
+def _date(timestamp: int | None) -> str:
+    """A moment for people; nothing for one that never comes."""
+    from datetime import UTC, datetime
+
+    if timestamp is None:
+        return ""
+    try:
+        return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M")
+    except (OverflowError, ValueError):
+        return "after the year 9999"
+
+
+def _plot(network: Network, name: str, value: dict[str, Any]) -> list[str]:
+    """Pictures of the course of issuance, and the numbers beside them; their paths."""
+    from offchain.chain.supply import course
+    from offchain.cli.output import to_json
+    from offchain.lab.plots import schedule_plot
+
+    base = Path(name).with_suffix("") if Path(name).suffix in (".png", ".svg") else Path(name)
+    bends = [(network.clock.timestamp_of(tick), rao) for tick, rao in course(network)]
+    pictures = schedule_plot(base, "Issuance to come, without recycling", bends)
+    numbers = base.with_name(f"{base.name}.json")
+    numbers.write_text(to_json(value) + "\n", encoding="utf-8")
+    return [str(path) for path in (*pictures, numbers)]
 
 
 @app.command()

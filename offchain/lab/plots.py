@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+SECONDS_A_YEAR = 31_556_952
+
 FULL_COLOR_PERCENT = 100.0
 """Profits beyond it look alike, so that one extreme cell does not wash out the others."""
 
@@ -67,6 +69,22 @@ def region_plot(
     axes.set_xticks(range(len(x[1])), [f"{value:g}" for value in x[1]])
     axes.set_yticks(range(len(y[1])), [f"{value:g}" for value in y[1]])
     axes.set(title=title, xlabel=x[0], ylabel=y[0])
+    return _save(figure, base)
+
+
+def schedule_plot(base: Path, title: str, course: Sequence[tuple[int, int]]) -> list[Path]:
+    """Issuance over time: `course` is (Unix second, rao) at every bend; halvings are marked."""
+    figure, axes = _figure()
+    years = [(second - course[0][0]) / SECONDS_A_YEAR for second, _ in course]
+    millions = [rao / 1e15 for _, rao in course]
+    axes.plot(years, millions, color="C0")
+    axes.plot(years[1:], millions[1:], linestyle="none", marker="o", markersize=4, color="C3")
+    for number, (year, million) in enumerate(zip(years[1:5], millions[1:5], strict=False), 1):
+        axes.annotate(f"halving to come {number}", (year, million), (5, -12), fontsize=7,
+                      textcoords="offset points")  # fmt: skip
+    axes.axhline(21.0, linestyle="dotted", color="0.5")
+    axes.set(title=title, xlabel="years from now", ylabel="issuance, million TAO")
+    axes.grid(linestyle="dotted", color="0.85")
     return _save(figure, base)
 
 
