@@ -8,7 +8,7 @@ import ssl
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -47,6 +47,24 @@ class Reply(Generic[S]):
     def evidence(self) -> Evidence | None:
         """What shows this answer to a third party; None until the miner's receipt has come."""
         return None if self.asked is None else self.asked.evidence()
+
+
+@dataclass(slots=True)
+class _Sent(Generic[S]):
+    """One question on its way to a miner that was connected already."""
+
+    endpoint: Endpoint
+    synapse: S
+    timeout_s: float
+    messages: Codec[S]
+    link: Link
+    number: int
+    asked: Asked
+
+    def cancel(self) -> None:
+        """Nobody waits any more; nothing if the answer is there."""
+        self.link.cancel(self.number)
+        _forget(self.asked)
 
 
 class Dendrite:
@@ -116,8 +134,7 @@ class Dendrite:
         finally:
             timer.cancel()
             link.cancel(number)
-            if not asked.future.cancel() and not asked.future.cancelled():
-                asked.future.exception()  # seen: nobody will ask for it any more
+            _forget(asked)
 
     async def query(
         self, questions: Sequence[tuple[Endpoint, S]], timeout_s: float
@@ -125,14 +142,17 @@ class Dendrite:
         """Ask many miners at once, each its own question. Never raises for what a miner did;
         order is kept.
         """
-        return list(
-            await asyncio.gather(
-                *[
-                    self._call_safely(endpoint, synapse, timeout_s)
-                    for endpoint, synapse in questions
-                ]
-            )
-        )
+        sent = [self._send_safely(endpoint, synapse, timeout_s) for endpoint, synapse in questions]
+        timer = asyncio.get_running_loop().call_later(timeout_s, _expire_all, sent)
+        try:
+            return [
+                await item if isinstance(item, asyncio.Task) else await self._receive_safely(item)
+                for item in sent
+            ]
+        finally:
+            timer.cancel()
+            for item in sent:
+                item.cancel()
 
     async def listen(self, host: str, port: int, permitted: Callable[[str], bool]) -> "Dendrite":
         """Let miners behind firewalls dial in (`Axon.dial_out`); `permitted(hotkey)` says who is
@@ -158,6 +178,30 @@ class Dendrite:
             link.finish()
         await asyncio.sleep(0)
 
+    def _send_safely(
+        self, endpoint: Endpoint, synapse: S, timeout_s: float
+    ) -> "_Sent[S] | asyncio.Task[Reply[S]]":
+        """Post at once where a connection is open; else a task that connects first."""
+        link = self._incoming.get(endpoint.hotkey) or self._links.get(endpoint)
+        if link is not None and not link.closed and not self._is_old(link):
+            try:
+                messages: Codec[S] = codec(type(synapse))
+                number, asked = link.ask(messages.route, _encoded(messages, synapse), timeout_s)
+                return _Sent(endpoint, synapse, timeout_s, messages, link, number, asked)
+            except CallError:
+                pass  # the task meets the same, and tells it in its reply
+        return asyncio.create_task(self._call_safely(endpoint, synapse, timeout_s))
+
+    async def _receive_safely(self, item: "_Sent[S]") -> Reply[S]:
+        try:
+            body = await item.asked.future
+            return self._reply(item.messages, item.endpoint, item.synapse, body, item.asked)
+        except CallError as error:
+            return Reply(item.endpoint, None, item.timeout_s, error.code, str(error))
+        except Exception as error:  # the boundary: whatever this miner caused stays with this miner
+            detail = f"{item.endpoint.hotkey}: {error}"
+            return Reply(item.endpoint, None, item.timeout_s, Code.BAD_ANSWER, detail)
+
     async def _call_safely(self, endpoint: Endpoint, synapse: S, timeout_s: float) -> Reply[S]:
         try:
             return await self.call(endpoint, synapse, timeout_s)
@@ -171,12 +215,7 @@ class Dendrite:
     ) -> tuple[Codec[S], bytes, Link, float]:
         """(codec, encoded question, an open link, seconds left)."""
         messages: Codec[S] = codec(type(synapse))
-        body = messages.encode_question(synapse)
-        if len(body) > messages.max_bytes:
-            raise CallError(
-                Code.TOO_LARGE,
-                f"{messages.route}: {len(body)} bytes, wanted at most {messages.max_bytes}",
-            )
+        body = _encoded(messages, synapse)
         started = perf_counter()
         link = self._incoming.get(endpoint.hotkey) or self._links.get(endpoint)
         if link is None or link.closed or self._is_old(link):
@@ -257,6 +296,27 @@ class Dendrite:
             del self._incoming[link.peer.hotkey]
         for endpoint in [e for e, known in self._links.items() if known is link]:
             del self._links[endpoint]
+
+
+def _encoded(messages: Codec[S], synapse: S) -> bytes:
+    body = messages.encode_question(synapse)
+    if len(body) > messages.max_bytes:
+        raise CallError(
+            Code.TOO_LARGE,
+            f"{messages.route}: {len(body)} bytes, wanted at most {messages.max_bytes}",
+        )
+    return body
+
+
+def _forget(asked: Asked) -> None:
+    if not asked.future.cancel() and not asked.future.cancelled():
+        asked.future.exception()  # seen: nobody will ask for it any more
+
+
+def _expire_all(sent: "Sequence[_Sent[Any] | asyncio.Task[Any]]") -> None:
+    for item in sent:
+        if isinstance(item, _Sent):
+            _expire(item.asked, item.endpoint)  # a task has a deadline of its own
 
 
 def _expire(asked: Asked, endpoint: Endpoint) -> None:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Admitted questions: running, waiting by priority, and a boundary around every handler.
 
-A handler may return its answer at once, a future, or a coroutine; only a coroutine costs a task.
+A handler may return its answer at once, a `Later`, a future, or a coroutine; only a coroutine costs
+a task, and a `Later` not even a turn of the loop.
 An async generator streams: each synapse that it yields is sent as a part at once.
 """
 
@@ -17,6 +18,7 @@ import structlog
 
 from offchain.wire.errors import CallError, Code, TensorError, WireConfigError
 from offchain.wire.frames import Request
+from offchain.wire.later import Later
 from offchain.wire.limits import Limits, Quota
 from offchain.wire.link import Link
 from offchain.wire.synapse import Codec, Synapse, codec
@@ -64,7 +66,7 @@ class Job:
         self.route, self.synapse, self.request, self.quota = route, synapse, request, quota
         self.deadline = now + frame.timeout_ms / 1_000
         self.model = b""  # that of the moment it was started
-        self.work: asyncio.Future[Any] | None = None
+        self.work: asyncio.Future[Any] | Later | None = None
 
     def cancel(self) -> None:
         """Stop working on it; it ends with LATE."""
@@ -149,7 +151,7 @@ class Jobs:
             return
         if isinstance(result, Synapse):
             self._finish(job, result)
-        elif asyncio.isfuture(result):
+        elif isinstance(result, Later) or asyncio.isfuture(result):
             job.work = result
             result.add_done_callback(lambda done: self._on_done(job, done))
         elif asyncio.iscoroutine(result):
@@ -197,7 +199,7 @@ class Jobs:
         else:
             self._finish(job, result)
 
-    def _on_done(self, job: Job, done: "asyncio.Future[Any]") -> None:
+    def _on_done(self, job: Job, done: "asyncio.Future[Any] | Later") -> None:
         if done.cancelled():
             self._end(job, Code.LATE)
             return
