@@ -856,6 +856,8 @@ def _cast_with(
     tick: uint256 = self._proposals[proposal_id].snapshot_tick
     # INVARIANT: a pool and a member count under what a swap of keys does not change
     pool_id: uint256 = staticcall STAKING.pool_id_of(hotkey)
+    if pool_id == 0:
+        return 0
     stake_rao: uint256 = staticcall STAKING.stake_at(hotkey, tick)
     is_pool: bool = staticcall STAKING.owner_of(hotkey) == voter
     weight_rao: uint256 = 0

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One assembly for all tests here; each test's doings are undone after it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.contracts.Governor.assembly import Assembly, assemble
+
+
+@pytest.fixture(scope="session")
+def assembly() -> Assembly:
+    return assemble()
