@@ -3,16 +3,18 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import gettempdir, mkdtemp
 from typing import Any
 
 import pytest
 
-from miners import checks, sandbox
+from miners import ClaimPolicy, checks, sandbox
 from miners.engine import Engine
 from offchain.subnets import base, vision
-from tests.miners import test_checks, test_engine, test_sandbox
+from offchain.wire import published
+from tests.miners import test_checks, test_engine, test_payday, test_sandbox
 from tests.subnets import test_base, test_vision
+from tests.validator import test_audit
 
 pytestmark = pytest.mark.soundness
 Seed = Callable[[pytest.MonkeyPatch], None]
@@ -23,7 +25,7 @@ def nothing(*_: Any, **__: Any) -> None:
 
 
 def unsafe_files(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(checks, "_check_safety", nothing)
+    patch.setattr(checks, "_check_nodes", nothing)
 
 
 def any_tensors(patch: pytest.MonkeyPatch) -> None:
@@ -39,9 +41,34 @@ def any_output(patch: pytest.MonkeyPatch) -> None:
 
 
 def no_limits(patch: pytest.MonkeyPatch) -> None:
-    child = sandbox._CHILD.replace("import child_main\n", "import child_main, resource\n")
-    child = child.replace("child_main(*", "resource.setrlimit = lambda *_: None\nchild_main(*")
+    child = sandbox._CHILD.replace('tuple(sys.argv[3].split(","))', "()")
     patch.setattr(sandbox, "_CHILD", child)
+
+
+def any_answer(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(test_audit, "reexecute", lambda *_: True)
+
+
+def any_file(patch: pytest.MonkeyPatch) -> None:
+    class Agreeable:
+        def digest(self) -> Any:
+            return _Equal()
+
+    patch.setattr(published, "sha256", lambda _content: Agreeable())
+
+
+class _Equal:
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, _other: object) -> bool:
+        return True
+
+    def __ne__(self, _other: object) -> bool:
+        return False
+
+
+def always_due(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ClaimPolicy, "is_due", lambda *_: True)
 
 
 def one_seed(patch: pytest.MonkeyPatch) -> None:
@@ -98,6 +125,23 @@ SEEDS: list[tuple[Seed, Callable[[], None]]] = [
         no_limits,
         lambda: test_sandbox.test_FI_36_cpu_limit__over__ends_long_before_the_wall_clock(),
     ),
+    (
+        any_answer,
+        lambda: _patched(
+            lambda patch: (
+                test_audit.test_audit__cheater__struck_with_evidence_until_it_is_honest_for_long(
+                    Path(mkdtemp()), patch
+                )
+            )
+        ),
+    ),
+    (
+        any_file,
+        lambda: test_audit.test_I8_fetch__hostile_miner__one_error_and_no_more_than_the_cap(
+            "another file", Path(mkdtemp())
+        ),
+    ),
+    (always_due, test_payday.test_payday__epochs_pass__first_at_once_then_every_n),
     (one_seed, test_vision.test_I4_tasks__another_uid_epoch_or_secret__share_no_image),
     (no_owner, test_base.test_I3_copy__later_commit_of_the_same_hash__scores_zero),
     (inherited_average, test_base.test_average__new_registration__starts_from_nothing),

@@ -13,6 +13,7 @@ from tests.wire import (
     test_egress,
     test_handshake,
     test_hostile_callers,
+    test_proxies,
     test_receipts,
     test_replay,
     test_round_trip,
@@ -127,9 +128,17 @@ def any_root(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(link.Link, "__init__", remember)
 
 
+def one_token(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(transport, "_name_upgrade_alone", nothing)
+
+
 _LAST_PEER = [""]
 
 SEEDS: list[tuple[Seed, Callable[[], None]]] = [
+    (
+        one_token,
+        lambda: test_proxies.test_upgrade__connection_is_a_list__taken(test_proxies.LISTS[0]),
+    ),
     (any_mac, test_session.test_I1_open__any_bit_altered__refused),
     (any_sequence, test_session.test_I1_open__repeated_skipped_or_reordered__refused),
     (
