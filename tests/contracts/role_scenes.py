@@ -15,6 +15,8 @@ from random import Random
 from typing import Any
 
 import boa
+from eth_account.messages import encode_typed_data
+from eth_hash.auto import keccak
 
 from offchain.protocol.hyperparameters import HYPERPARAMETERS
 from offchain.settlement import challenge
@@ -36,7 +38,7 @@ from tests.contracts.Weights.voting import Voting, open_voting
 
 PEOPLE = (
     *("stranger", "miner", "validator", "coldkey"),
-    *("owner", "timelock", "deployer", "guardian"),
+    *("owner", "timelock", "deployer", "guardian", "escrow"),
 )
 NO_DATA = b"\0" * 32
 Arguments = Callable[[str], tuple[Any, ...]]
@@ -113,6 +115,7 @@ def open_economy(**patched: Any) -> Economy:
         "timelock": world.address["Timelock"],
         "deployer": world.address["deployer"],
         "guardian": role_address("guardian"),
+        "escrow": role_address("escrow"),
     }
     contracts = {name: world.address[name] for name in world.contracts}
     return Economy(world, voting, payroll, people | contracts, boa.env.timestamp)
@@ -183,6 +186,17 @@ def emission_recycle(e: Economy) -> Arguments:
     def arguments(caller: str) -> tuple[Any, ...]:
         e.give(caller, 1, "Emission")
         return (1,)
+
+    return arguments
+
+
+def emission_note_burn(e: Economy) -> Arguments:
+    """Every caller has a fee to burn; the escrow is named."""
+    e.world.emission.set_escrow(e.roles["escrow"], sender=e.roles["timelock"])
+
+    def arguments(caller: str) -> tuple[Any, ...]:
+        e.give(caller, 1, "Emission")
+        return e.netuid, 1
 
     return arguments
 
@@ -263,6 +277,12 @@ def neurons_register(e: Economy) -> Arguments:
     return arguments
 
 
+def neurons_poke_root(e: Economy) -> Arguments:
+    """The root is started; a hotkey with stake can have an empty seat."""
+    e.world.subnets.start(0, e.world.tick + 5, sender=e.roles["stranger"])
+    return lambda caller: (5, e.roles["miner"])
+
+
 # Weights
 
 
@@ -328,6 +348,88 @@ def timelock_cancel(e: Economy) -> Arguments:
 def timelock_role(e: Economy) -> Arguments:
     role = e.world.timelock.PROPOSER_ROLE()
     return lambda caller: (role, caller)
+
+
+# Governor
+
+
+def draft(e: Economy) -> tuple[Any, ...]:
+    """The content of a proposal: the voting delay becomes 5."""
+    call = e.world.governor.setVotingDelay.prepare_calldata(5)
+    return [e.roles["Governor"]], [0], [call]
+
+
+def hashed(e: Economy) -> tuple[Any, ...]:
+    return (*draft(e), keccak(b"why"))
+
+
+def proposed(e: Economy, *, until: str = "") -> int:
+    """A proposal of the validator's coldkey, brought up to a stage."""
+    governor, coldkey = e.world.governor, e.roles["coldkey"]
+    governor.set_hotkeys([e.roles["validator"]], sender=coldkey)
+    number = int(governor.propose(*draft(e), "why", sender=coldkey))
+    if until:
+        e.world.warp_to(governor.proposalSnapshot(number) + 1)
+    if until in ("succeeded", "queued"):
+        governor.castVote(number, 1, sender=coldkey)
+        e.world.warp_to(governor.proposalDeadline(number) + 1)
+    if until == "queued":
+        governor.queue(*hashed(e))
+        boa.env.timestamp += e.world.preset.timelock_seconds
+    return number
+
+
+def governor_propose(e: Economy) -> Arguments:
+    e.world.governor.set_hotkeys([e.roles["validator"]], sender=e.roles["coldkey"])
+    return lambda caller: (*draft(e), "why")
+
+
+def governor_vote(*extra: Any) -> Callable[[Economy], Arguments]:
+    def prepare(e: Economy) -> Arguments:
+        number = proposed(e, until="active")
+        return lambda caller: (number, 1, *extra)
+
+    return prepare
+
+
+def governor_signed(extended: bool) -> Callable[[Economy], Arguments]:
+    """The signature of a delegator; anybody may send it."""
+
+    def prepare(e: Economy) -> Arguments:
+        signer = life.key("delegator who signs")
+        stake(e.world, e.roles["validator"], signer.address, RAO)
+        e.world.governor.set_hotkeys([e.roles["validator"]], sender=signer.address)
+        number = proposed(e, until="active")
+        signature = sign_ballot(e.world.governor, signer, number, extended)
+        parts = ("", b"", signature) if extended else (signature,)
+        return lambda caller: (number, 1, signer.address, *parts)
+
+    return prepare
+
+
+def sign_ballot(governor: Any, signer: Any, number: int, extended: bool) -> bytes:
+    fields = {"proposalId": "uint256", "support": "uint8", "voter": "address", "nonce": "uint256"}
+    message = {"proposalId": number, "support": 1, "voter": signer.address, "nonce": 0}
+    if extended:
+        fields |= {"reason": "string", "params": "bytes"}
+        message |= {"reason": "", "params": b""}
+    domain = {
+        "name": "evmtensor Governor",
+        "version": "1",
+        "chainId": boa.env.evm.patch.chain_id,
+        "verifyingContract": governor.address,
+    }
+    kind = "ExtendedBallot" if extended else "Ballot"
+    types = {kind: [{"name": name, "type": kind_} for name, kind_ in fields.items()]}
+    return bytes(signer.sign_message(encode_typed_data(domain, types, message)).signature)
+
+
+def governor_stage(until: str) -> Callable[[Economy], Arguments]:
+    def prepare(e: Economy) -> Arguments:
+        proposed(e, until=until)
+        return lambda caller: hashed(e)
+
+    return prepare
 
 
 # Settlement
@@ -447,6 +549,8 @@ CALLS: dict[str, dict[str, Callable[[Any], Arguments]]] = {
         "open": lambda e: lambda caller: (77,),
         "close": emission_netuid,
         "set_shares": lambda e: lambda caller: ([1],),
+        "note_burn": emission_note_burn,
+        "set_escrow": lambda e: lambda caller: (e.roles["escrow"],),
         "drain": lambda e: lambda caller: (e.netuid, 24),
     },
     "Staking": {
@@ -472,6 +576,7 @@ CALLS: dict[str, dict[str, Callable[[Any], Arguments]]] = {
     "Neurons": {
         "register": neurons_register,
         "poke": lambda e: lambda caller: (e.netuid, 3, 2),
+        "poke_root": neurons_poke_root,
         "serve_axon": lambda e: lambda caller: (e.netuid, 2_130_706_434, 8_091, 4, 4, 1),
         "commit_model": lambda e: lambda caller: (e.netuid, b"\1" * 32, b"\2" * 32),
         "take_replaced": lambda e: lambda caller: (e.netuid, 1),
@@ -500,6 +605,22 @@ CALLS: dict[str, dict[str, Callable[[Any], Arguments]]] = {
         "claim": lambda e: lambda caller: (e.netuid, e.payroll.claim(0, 0)),
         "claim_many": lambda e: lambda caller: (e.netuid, [e.payroll.claim(0, 0)]),
     },
+    "Governor": {
+        "set_hotkeys": lambda e: lambda caller: ([e.roles["validator"]],),
+        "propose": governor_propose,
+        "castVote": governor_vote(),
+        "castVoteWithReason": governor_vote("why"),
+        "castVoteWithReasonAndParams": governor_vote("why", b""),
+        "castVoteBySig": governor_signed(extended=False),
+        "castVoteWithReasonAndParamsBySig": governor_signed(extended=True),
+        "queue": governor_stage("succeeded"),
+        "execute": governor_stage("queued"),
+        "cancel": governor_stage(""),
+        "setVotingDelay": lambda e: lambda caller: (5,),
+        "setVotingPeriod": lambda e: lambda caller: (25,),
+        "setProposalThreshold": lambda e: lambda caller: (2_000,),
+        "updateQuorumNumerator": lambda e: lambda caller: (200_000,),
+    },
     "Timelock": {
         "schedule": timelock_schedule(batch=False),
         "schedule_batch": timelock_schedule(batch=True),
@@ -509,6 +630,6 @@ CALLS: dict[str, dict[str, Callable[[Any], Arguments]]] = {
         "renounceRole": timelock_role,
         "grantRole": timelock_role,
         "revokeRole": timelock_role,
-        "update_delay": lambda e: lambda caller: (1,),
+        "update_delay": lambda e: lambda caller: (11,),
     },
 }
