@@ -26,6 +26,10 @@ class Root:
     voting: Voting
     history: History = field(default_factory=lambda: History(ROOT))
 
+    @property
+    def settlement(self) -> Any:
+        return self.world.settlement
+
     def row(self, weights: Mapping[int, int]) -> bytes:
         """A row from weights by netuid."""
         return pack_row([weights.get(column + 1, 0) for column in range(COLUMNS)])
@@ -90,6 +94,13 @@ class Root:
         self.close(epoch)
         self.propose(epoch)
         return self.finalize(epoch)
+
+    def prove(self, epoch: int) -> None:
+        """Prove all blocks and the sums of the live proposal."""
+        examination = challenge.examine(self.history, epoch)
+        blocks = range(examination.frozen.header.blocks)
+        self.settlement.prove(*challenge.prove(examination, blocks))
+        self.settlement.prove_sum(*challenge.sums(examination))
 
     def strike(self, epoch: int) -> Any:
         """Find the fault of the live proposal off chain and challenge it; the event."""
