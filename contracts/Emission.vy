@@ -50,8 +50,8 @@ struct Account:
     index_q96: uint256
     # accrued and not drained, in 2^-96 rao
     owed_q96: uint256
-    # tick of the last drain, or of the opening
-    drained_tick: uint256
+    # tick of the last drain, or of the opening 64 | rao drained since the opening 64
+    drained: uint256
 
 
 # The books brought up to the current tick, before they are stored.
@@ -167,7 +167,7 @@ def open(netuid: uint256):
     self._open_netuids |= 1 << netuid
     self.total_share += share
     self._accounts[netuid] = Account(
-        share=share, index_q96=self._index_q96, owed_q96=0, drained_tick=ticks._tick()
+        share=share, index_q96=self._index_q96, owed_q96=0, drained=ticks._tick() << 64
     )
 
     log IEmission.SubnetOpened(netuid=netuid)
@@ -253,7 +253,7 @@ def drain(netuid: uint256, cap_ticks: uint256) -> uint256:
     self._settle(netuid)
     account: Account = self._accounts[netuid]
     pending: uint256 = account.owed_q96 >> FRACTION_BITS
-    elapsed_ticks: uint256 = ticks._tick() - account.drained_tick
+    elapsed_ticks: uint256 = ticks._tick() - (account.drained >> 64)
     kept: uint256 = pending
     if elapsed_ticks > cap_ticks:
         # rounds down: the fraction is recycled with the excess
@@ -262,7 +262,9 @@ def drain(netuid: uint256, cap_ticks: uint256) -> uint256:
     bonus: uint256 = min(self._noted_rao[netuid] // BONUS_DIVISOR, kept)
 
     self._accounts[netuid].owed_q96 = account.owed_q96 & FRACTION_MASK
-    self._accounts[netuid].drained_tick = ticks._tick()
+    # SAFETY: all that is ever drained is below 21e15 rao < 2**55, the bonus included
+    drained_rao: uint256 = account.drained & (2**64 - 1)
+    self._accounts[netuid].drained = ticks._tick() << 64 | drained_rao + kept + bonus
     self.minted_rao += kept
     self.bonus_rao += bonus
     self._noted_rao[netuid] = 0
@@ -328,6 +330,17 @@ def set_escrow(escrow: address):
     self.escrow = escrow
 
     log IEmission.EscrowSet(escrow=escrow)
+
+
+@external
+@view
+def drained_rao(netuid: uint256) -> uint256:
+    """
+    @notice What a netuid has drained since it was opened, bonuses included.
+    @param netuid Any; 0 for a closed one.
+    @return Rao.
+    """
+    return self._accounts[netuid].drained & (2**64 - 1)
 
 
 @external

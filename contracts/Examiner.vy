@@ -28,8 +28,6 @@ from contracts.modules import trace as traces
 
 implements: IExaminer
 
-# the subnet owner's cut, in 65,535ths (mechanics 1.7)
-OWNER_CUT_U16: constant(uint256) = 11_796
 # the proposer of the final result earns one part in this
 PROPOSER_PART: constant(uint256) = 1_000
 # of the occupied seats, one in this many has to reveal
@@ -91,12 +89,11 @@ def freeze(
     """
     window: ISubnets.EpochWindow = staticcall SUBNETS.window_of(netuid, epoch)
     self._check_closable(netuid, window, tick)
-    header: frozen.Header = self._header(netuid, window)
+    header: frozen.Header = self._header(netuid, window, total_rao)
     header.closed_tick = tick
     # nothing passes from one incarnation of a netuid to the next
     if incarnation == header.incarnation:
         header.parent = last_closed
-    header.owner_rao = total_rao * OWNER_CUT_U16 // c.U16_MAX  # rounds down
     header.proposer_rao = total_rao // PROPOSER_PART  # rounds down
     header.rao_emission = total_rao - header.owner_rao - header.proposer_rao
     header.replaced = replaced
@@ -436,10 +433,10 @@ def _root_pay(
 @internal
 @view
 def _header(
-    netuid: uint256, window: ISubnets.EpochWindow
+    netuid: uint256, window: ISubnets.EpochWindow, total_rao: uint256
 ) -> frozen.Header:
     """
-    @notice What Subnets and Neurons know of an epoch.
+    @notice What Subnets and Neurons know of an epoch, and the owner's cut of its emission.
     """
     epoch: uint256 = window.epoch
     header: frozen.Header = empty(frozen.Header)
@@ -454,6 +451,8 @@ def _header(
     header.owner_uid = min(
         staticcall NEURONS.uid_of(netuid, parameters.owner_hotkey, epoch), NO_OWNER
     )
+    if parameters.is_owner_cut_enabled:
+        header.owner_rao = total_rao * c.OWNER_CUT_U16 // c.U16_MAX  # rounds down
     header.kappa_u16 = parameters.kappa_u16
     header.bonds_penalty_u16 = parameters.bonds_penalty_u16
     header.bonds_moving_average_ppm = parameters.bonds_moving_average_ppm

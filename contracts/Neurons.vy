@@ -125,22 +125,23 @@ def register(
     @return The registration id.
     """
     terms: ISubnets.RegistrationTerms = staticcall SUBNETS.registration_terms(netuid)
+    life: uint256 = ids._life(netuid, terms.next_epoch)
     assert terms.is_allowed, "neurons: registration closed"
-    assert not self._is_in_next_set(netuid, hotkey), "neurons: already registered"
+    assert not self._is_in_next_set(life, hotkey), "neurons: already registered"
     self._check_consent(netuid, hotkey, msg.sender, signature)
-    burn_rao: uint256 = self._burn_rao(netuid, terms)
+    burn_rao: uint256 = self._burn_rao(life, terms)
     assert burn_rao <= max_burn_rao, "neurons: burn above maximum"
-    uid: uint256 = self._uid_for(netuid, terms)
+    uid: uint256 = self._uid_for(life, terms)
     assert uid != c.NOT_FOUND, "neurons: no uid available"
 
     tick: uint256 = ticks._tick()
-    generation: uint256 = generations._replace(netuid, uid, terms.next_epoch)
+    generation: uint256 = generations._replace(life, uid, terms.next_epoch)
     registration_id: uint256 = ids._pack(netuid, uid, generation)
-    pruning._admit(netuid, uid, tick)
-    hotkeys._enter(netuid, hotkey, uid, generation, registration_id)
+    pruning._admit(life, uid, tick)
+    hotkeys._enter(life, hotkey, uid, generation, registration_id)
     burn_price._learn(terms.burn_half_life_ticks)
     burn_price._sell(
-        netuid, burn_rao, tick, terms.burn_increase_ppm, terms.min_burn_rao, terms.max_burn_rao
+        life, burn_rao, tick, terms.burn_increase_ppm, terms.min_burn_rao, terms.max_burn_rao
     )
 
     log INeurons.NeuronRegistered(
@@ -171,9 +172,10 @@ def poke(netuid: uint256, seat: uint256, uid: uint256):
     @param uid Uid of a neuron of the next epoch's set.
     """
     terms: ISubnets.PokeTerms = staticcall SUBNETS.poke_terms(netuid)
-    assert uid < generations._count(netuid), "neurons: no such uid"
+    life: uint256 = ids._life(netuid, terms.next_epoch)
+    assert uid < generations._count(life), "neurons: no such uid"
 
-    self._take_seat(netuid, seat, ids._pack(netuid, uid, generations._latest(netuid, uid)), terms)
+    self._take_seat(life, seat, ids._pack(netuid, uid, generations._latest(life, uid)), terms)
 
 
 @external
@@ -273,7 +275,7 @@ def take_replaced(netuid: uint256, epoch: uint256) -> uint256[generations.BITMAP
 
     if netuid == c.ROOT_NETUID:
         return root._take(self._columns(epoch))
-    return generations._take(netuid, epoch)
+    return generations._take(ids._life(netuid, epoch), epoch)
 
 
 @external
@@ -286,10 +288,11 @@ def record_scores(netuid: uint256, epoch: uint256, scores: DynArray[uint256, c.M
     @param scores u16 lanes, 16 to a word, uid 0 on top.
     """
     self._check_settlement()
-    if not generations._is_exact(netuid, epoch):
+    life: uint256 = ids._life(netuid, epoch)
+    if not generations._is_exact(life, epoch):
         return
 
-    pruning._record(netuid, scores, generations._changed_after(netuid, epoch))
+    pruning._record(life, scores, generations._changed_after(life, epoch))
 
     log INeurons.ScoresRecorded(netuid=netuid, epoch=epoch)
 
@@ -307,7 +310,9 @@ def generations_at(netuid: uint256, epoch: uint256) -> DynArray[uint256, c.MAX_U
     """
     if netuid == c.ROOT_NETUID:
         return self._columns(epoch)
-    return generations._lanes_at(netuid, epoch, staticcall SUBNETS.max_uids(netuid))
+    return generations._lanes_at(
+        ids._life(netuid, epoch), epoch, staticcall SUBNETS.max_uids(netuid)
+    )
 
 
 @external
@@ -320,7 +325,7 @@ def registration_at(netuid: uint256, uid: uint256, epoch: uint256) -> uint256:
     @param epoch Two epochs ago to the next one.
     @return The registration id; 0 = empty.
     """
-    return self._registration_at(netuid, uid, epoch)
+    return self._registration_at(ids._life(netuid, epoch), uid, epoch)
 
 
 @external
@@ -356,14 +361,15 @@ def uid_of(netuid: uint256, hotkey: address, epoch: uint256) -> uint256:
     @param epoch Two epochs ago to the next one.
     @return The uid; 2**256-1 if it is not in the set.
     """
-    later: uint256 = generations._later(netuid, epoch)
+    life: uint256 = ids._life(netuid, epoch)
+    later: uint256 = generations._later(life, epoch)
     for steps: uint256 in range(hotkeys.HISTORY):
         uid: uint256 = 0
         generation: uint256 = 0
-        uid, generation = hotkeys._registration_back(netuid, hotkey, steps)
+        uid, generation = hotkeys._registration_back(life, hotkey, steps)
         if generation == 0:
             break
-        if generations._before(netuid, uid, later) == generation:
+        if generations._before(life, uid, later) == generation:
             return uid
     return c.NOT_FOUND
 
@@ -379,10 +385,11 @@ def seat_at(netuid: uint256, seat: uint256, epoch: uint256) -> INeurons.Seat:
     @return Registration id and first epoch of its unbroken tenure; both 0 = empty.
     """
     assert seat < c.MAX_SEATS, "neurons: no such seat"
+    life: uint256 = ids._life(netuid, epoch)
     registration_id: uint256 = 0
     since_epoch: uint256 = 0
     registration_id, since_epoch = self._seat_at(
-        netuid, seat, epoch, generations._later(netuid, epoch)
+        life, seat, epoch, generations._later(life, epoch)
     )
     return INeurons.Seat(registration_id=registration_id, since_epoch=since_epoch)
 
@@ -402,7 +409,7 @@ def holder_of(netuid: uint256, seat: uint256, epoch: uint256) -> (uint256, addre
     uid: uint256 = 0
     generation: uint256 = 0
     since_epoch: uint256 = 0
-    uid, generation, since_epoch = seats._holder_at(netuid, seat, epoch)
+    uid, generation, since_epoch = seats._holder_at(ids._life(netuid, epoch), seat, epoch)
     if generation == 0:
         return 0, empty(address)
     registration_id: uint256 = ids._pack(netuid, uid, generation)
@@ -419,13 +426,14 @@ def seats_at(netuid: uint256, epoch: uint256) -> DynArray[uint256, c.MAX_SEATS]:
     @param epoch Two epochs ago to the next one.
     @return registration_id << 64 | since_epoch a seat; 0 = empty.
     """
-    later: uint256 = generations._later(netuid, epoch)
+    life: uint256 = ids._life(netuid, epoch)
+    later: uint256 = generations._later(life, epoch)
     words: DynArray[uint256, c.MAX_SEATS] = []
     count: uint256 = staticcall SUBNETS.max_validators(netuid)
     for seat: uint256 in range(count, bound=c.MAX_SEATS):
         registration_id: uint256 = 0
         since_epoch: uint256 = 0
-        registration_id, since_epoch = self._seat_at(netuid, seat, epoch, later)
+        registration_id, since_epoch = self._seat_at(life, seat, epoch, later)
         words.append(registration_id << 64 | since_epoch)
     return words
 
@@ -438,7 +446,8 @@ def burn_rao(netuid: uint256) -> uint256:
     @param netuid Number of the subnet.
     @return Amount in rao.
     """
-    return self._burn_rao(netuid, staticcall SUBNETS.registration_terms(netuid))
+    terms: ISubnets.RegistrationTerms = staticcall SUBNETS.registration_terms(netuid)
+    return self._burn_rao(ids._life(netuid, terms.next_epoch), terms)
 
 
 @external
@@ -451,7 +460,8 @@ def axon_of(netuid: uint256, uid: uint256) -> INeurons.Axon:
     @return The endpoint; all zero if it has none.
     """
     epoch: uint256 = staticcall SUBNETS.running_epoch(netuid)
-    axon: uint256 = self._axons[self._registration_at(netuid, uid, epoch)]
+    life: uint256 = ids._life(netuid, epoch)
+    axon: uint256 = self._axons[self._registration_at(life, uid, epoch)]
     return INeurons.Axon(
         ip=axon >> 128,
         port=(axon >> 112) & _MAX_PORT,
@@ -492,7 +502,7 @@ def uid_count(netuid: uint256) -> uint256:
     @param netuid Number of the subnet.
     @return They are 0 to this less 1.
     """
-    return generations._count(netuid)
+    return generations._count(self._running_life(netuid))
 
 
 @external
@@ -505,12 +515,13 @@ def pruning_of(netuid: uint256, uid: uint256) -> (uint256, uint256):
     @return Its u16 score and the tick of its registration.
     """
     assert uid < c.MAX_UIDS, "neurons: no such uid"
-    return pruning._score(netuid, uid), pruning._registered_tick(netuid, uid)
+    life: uint256 = self._running_life(netuid)
+    return pruning._score(life, uid), pruning._registered_tick(life, uid)
 
 
 @internal
 def _take_seat(
-    netuid: uint256, seat: uint256, registration_id: uint256, terms: ISubnets.PokeTerms
+    life: uint256, seat: uint256, registration_id: uint256, terms: ISubnets.PokeTerms
 ):
     """
     @notice Give a seat of the next epoch to a neuron, or to a member of the root, if it is due to it.
@@ -519,13 +530,13 @@ def _take_seat(
     uid: uint256 = ids._uid(registration_id)
     generation: uint256 = ids._generation(registration_id)
     # INVARIANT: one registration, one seat.
-    assert not seats._is_seated(netuid, uid, generation, registration_id), "neurons: already seated"
-    self._check_outweighs(netuid, seat, registration_id, terms.stake_tick)
+    assert not seats._is_seated(life, uid, generation, registration_id), "neurons: already seated"
+    self._check_outweighs(life, seat, registration_id, terms.stake_tick)
 
-    seats._take(netuid, seat, uid, generation, registration_id, terms.next_epoch)
+    seats._take(life, seat, uid, generation, registration_id, terms.next_epoch)
 
     log INeurons.SeatTaken(
-        netuid=netuid,
+        netuid=ids._netuid(registration_id),
         seat=seat,
         uid=uid,
         registration_id=registration_id,
@@ -545,24 +556,33 @@ def _columns(epoch: uint256) -> DynArray[uint256, root.COLUMN_WORDS]:
 
 @internal
 @view
-def _is_in_next_set(netuid: uint256, hotkey: address) -> bool:
+def _running_life(netuid: uint256) -> uint256:
+    """
+    @notice Under what is kept the subnet that the netuid has now.
+    """
+    return ids._life(netuid, staticcall SUBNETS.running_epoch(netuid))
+
+
+@internal
+@view
+def _is_in_next_set(life: uint256, hotkey: address) -> bool:
     """
     @notice Whether a hotkey is registered for the next epoch.
     """
     uid: uint256 = 0
     generation: uint256 = 0
-    uid, generation = hotkeys._registration_back(netuid, hotkey, 0)
-    return generation != 0 and generations._latest(netuid, uid) == generation
+    uid, generation = hotkeys._registration_back(life, hotkey, 0)
+    return generation != 0 and generations._latest(life, uid) == generation
 
 
 @internal
 @view
-def _burn_rao(netuid: uint256, terms: ISubnets.RegistrationTerms) -> uint256:
+def _burn_rao(life: uint256, terms: ISubnets.RegistrationTerms) -> uint256:
     """
     @notice Price of a registration at this tick.
     """
     return burn_price._quote(
-        netuid,
+        life,
         ticks._tick(),
         terms.created_tick,
         terms.burn_half_life_ticks,
@@ -573,24 +593,25 @@ def _burn_rao(netuid: uint256, terms: ISubnets.RegistrationTerms) -> uint256:
 
 @internal
 @view
-def _uid_for(netuid: uint256, terms: ISubnets.RegistrationTerms) -> uint256:
+def _uid_for(life: uint256, terms: ISubnets.RegistrationTerms) -> uint256:
     """
     @notice Uid for a new neuron: the first that was never taken, else one that makes room.
     """
-    count: uint256 = generations._count(netuid)
+    count: uint256 = generations._count(life)
     if count < terms.max_uids:
         return count
     owner_uid: uint256 = c.NOT_FOUND
-    if self._is_in_next_set(netuid, terms.owner_hotkey):
+    if self._is_in_next_set(life, terms.owner_hotkey):
         generation: uint256 = 0
-        owner_uid, generation = hotkeys._registration_back(netuid, terms.owner_hotkey, 0)
+        owner_uid, generation = hotkeys._registration_back(life, terms.owner_hotkey, 0)
     return pruning._choose(
-        netuid,
+        life,
         count,
         ticks._tick(),
         terms.immunity_ticks,
+        terms.min_non_immune_uids,
         owner_uid,
-        generations._staged(netuid, terms.next_epoch),
+        generations._staged(life, terms.next_epoch),
     )
 
 
@@ -600,34 +621,35 @@ def _registration_of_caller(netuid: uint256) -> uint256:
     """
     @notice Registration id of the calling hotkey, which serves now or from the next boundary on.
     """
+    epoch: uint256 = staticcall SUBNETS.running_epoch(netuid)
+    life: uint256 = ids._life(netuid, epoch)
     uid: uint256 = 0
     generation: uint256 = 0
-    uid, generation = hotkeys._registration_back(netuid, msg.sender, 0)
+    uid, generation = hotkeys._registration_back(life, msg.sender, 0)
     assert generation != 0, "neurons: not registered"
-    if generations._latest(netuid, uid) != generation:
+    if generations._latest(life, uid) != generation:
         # replaced at the next boundary, it still serves
-        epoch: uint256 = staticcall SUBNETS.running_epoch(netuid)
-        assert generations._at(netuid, uid, epoch) == generation, "neurons: no longer registered"
+        assert generations._at(life, uid, epoch) == generation, "neurons: no longer registered"
     return ids._pack(netuid, uid, generation)
 
 
 @internal
 @view
-def _registration_at(netuid: uint256, uid: uint256, epoch: uint256) -> uint256:
+def _registration_at(life: uint256, uid: uint256, epoch: uint256) -> uint256:
     """
     @notice Registration id of a uid in an epoch; 0 = empty.
     """
     assert uid < c.MAX_UIDS, "neurons: no such uid"
-    generation: uint256 = generations._at(netuid, uid, epoch)
+    generation: uint256 = generations._at(life, uid, epoch)
     if generation == 0:
         return 0
-    return ids._pack(netuid, uid, generation)
+    return ids._of(life, uid, generation)
 
 
 @internal
 @view
 def _seat_at(
-    netuid: uint256, seat: uint256, epoch: uint256, later: uint256
+    life: uint256, seat: uint256, epoch: uint256, later: uint256
 ) -> (uint256, uint256):
     """
     @notice Registration id in a seat and since when; a holder that is not a neuron in that epoch
@@ -636,13 +658,13 @@ def _seat_at(
     uid: uint256 = 0
     generation: uint256 = 0
     since_epoch: uint256 = 0
-    uid, generation, since_epoch = seats._holder_at(netuid, seat, epoch)
+    uid, generation, since_epoch = seats._holder_at(life, seat, epoch)
     if generation == 0:
         return 0, 0
-    # a member of the root is never replaced
-    if netuid != c.ROOT_NETUID and generations._before(netuid, uid, later) != generation:
+    # a member of the root is never replaced, and the root has one life
+    if life != c.ROOT_NETUID and generations._before(life, uid, later) != generation:
         return 0, 0
-    return ids._pack(netuid, uid, generation), since_epoch
+    return ids._of(life, uid, generation), since_epoch
 
 
 @internal
@@ -670,7 +692,7 @@ def _check_consent(netuid: uint256, hotkey: address, coldkey: address, signature
 
 @internal
 @view
-def _check_outweighs(netuid: uint256, seat: uint256, registration_id: uint256, tick: uint256):
+def _check_outweighs(life: uint256, seat: uint256, registration_id: uint256, tick: uint256):
     """
     @notice The neuron had stake, and more than the seat's holder in the next epoch if there is one.
     """
@@ -678,12 +700,12 @@ def _check_outweighs(netuid: uint256, seat: uint256, registration_id: uint256, t
     assert stake_rao > 0, "neurons: no stake"
     holder_uid: uint256 = 0
     holder_generation: uint256 = 0
-    holder_uid, holder_generation = seats._newest(netuid, seat)
+    holder_uid, holder_generation = seats._newest(life, seat)
     if holder_generation == 0:
         return
-    if netuid != c.ROOT_NETUID and generations._latest(netuid, holder_uid) != holder_generation:
+    if life != c.ROOT_NETUID and generations._latest(life, holder_uid) != holder_generation:
         return
-    holder_id: uint256 = ids._pack(netuid, holder_uid, holder_generation)
+    holder_id: uint256 = ids._of(life, holder_uid, holder_generation)
     holder_rao: uint256 = self._stake_at(holder_id, tick)
     # ties: the higher uid, on the root the higher member number
     assert (

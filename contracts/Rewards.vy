@@ -70,13 +70,20 @@ def add_root(netuid: uint256, epoch: uint256, root: bytes32, depth: uint256, pay
     assert msg.sender == SETTLEMENT, "rewards: not settlement"
     assert root != empty(bytes32), "rewards: root is zero"
     assert depth <= merkle.MAX_DEPTH, "rewards: tree too deep"
+    key: uint256 = epoch << 64 | depth
     book: uint256 = self._books[netuid]
-    # Epoch numbers go on when a netuid is used again, so a later root is of a later epoch.
-    assert epoch >= book >> 192, "rewards: not a later epoch"
+    newest: uint256 = book >> 192
+    # Epoch numbers go on when a netuid is used again: a later root is of a later epoch, but the
+    # last ones of a subnet that was evicted may come after the first ones of the next.
+    is_of_evicted: bool = epoch >> ids.LIFE_EPOCH_BITS < newest >> ids.LIFE_EPOCH_BITS
+    assert epoch >= newest or is_of_evicted, "rewards: not a later epoch"
+    assert self._roots[netuid][key] == empty(bytes32), "rewards: root is there"
 
-    self._roots[netuid][epoch << 64 | depth] = root
+    self._roots[netuid][key] = root
     # SAFETY: all that is ever sent is below 21e15 rao < 2**55, so no field reaches the next.
-    self._books[netuid] = (epoch + 1) << 192 | (book & (2**192 - 1)) + (payouts_rao << 96)
+    self._books[netuid] = (
+        max(epoch + 1, newest) << 192 | (book & (2**192 - 1)) + (payouts_rao << 96)
+    )
 
     log IRewards.RootAdded(netuid=netuid, epoch=epoch, root=root, payouts_rao=payouts_rao)
 

@@ -250,9 +250,6 @@ def _masked(
     """
     if netuid == c.ROOT_NETUID:
         return row  # its columns are subnets, so nobody has a column of its own
-    parameters: ISubnets.ConsensusParameters = staticcall SUBNETS.consensus_parameters(
-        netuid, epoch
-    )
-    if hotkey == parameters.owner_hotkey:
+    if hotkey == staticcall SUBNETS.owner_hotkey_at(netuid, epoch):
         return row
     return rows._blank(row, ids._uid(registration_id))

@@ -22,6 +22,9 @@ initializes: pruning
 initializes: seats
 initializes: burn_price
 
+# the default of the parameter
+MIN_NON_IMMUNE: constant(uint256) = 10
+
 
 @deploy
 def __init__():
@@ -29,7 +32,6 @@ def __init__():
     @notice Nothing to set.
     """
     pass
-
 
 @external
 def replace(netuid: uint256, uid: uint256, boundary: uint256) -> uint256:
@@ -140,7 +142,7 @@ def choose(
     """
     @notice pruning._choose.
     """
-    return pruning._choose(netuid, count, tick, immunity_ticks, owner_uid, staged)
+    return pruning._choose(netuid, count, tick, immunity_ticks, MIN_NON_IMMUNE, owner_uid, staged)
 
 
 @external

@@ -30,11 +30,18 @@ def __init__():
 
 
 @external
-def begin(netuid: uint256, start_tick: uint256, tempo: uint256, reveal: uint256, window: uint256):
+def begin(
+    netuid: uint256,
+    start_tick: uint256,
+    start_epoch: uint256,
+    tempo: uint256,
+    reveal: uint256,
+    window: uint256,
+):
     """
     @notice eras._begin.
     """
-    eras._begin(netuid, start_tick, tempo, reveal, window)
+    eras._begin(netuid, start_tick, start_epoch, tempo, reveal, window)
 
 
 @external
@@ -136,15 +143,17 @@ def value_at(netuid: uint256, parameter_id: uint256, epoch: uint256) -> uint256:
 
 @external
 @view
-def row(parameter_id: uint256) -> (uint256, uint256, uint256, bool):
+def row(parameter_id: uint256) -> (uint256, uint256, uint256, bool, bool):
     """
-    @notice A row of the table: default, least, most, by the timelock alone.
+    @notice A row of the table: default, least, most, by the timelock alone, has a freeze window.
     """
     h._check_id(parameter_id)
     least: uint256 = 0
     most: uint256 = 0
     least, most = h._bounds(parameter_id)
-    return h._default(parameter_id), least, most, h._is_by_timelock(parameter_id)
+    return h._default(parameter_id), least, most, h._is_by_timelock(parameter_id), h._has_freeze(
+        parameter_id
+    )
 
 
 @external

@@ -29,7 +29,7 @@ _factors: HashMap[uint256, uint256]
 
 @internal
 def _sell(
-    netuid: uint256,
+    life: uint256,
     sold_rao: uint256,
     tick: uint256,
     increase_ppm: uint256,
@@ -41,7 +41,7 @@ def _sell(
     """
     # rounds down, as Bittensor does
     raised_rao: uint256 = sold_rao * increase_ppm // c.PPM
-    self._sales[netuid] = min(max(raised_rao, least_rao), most_rao) << 128 | tick
+    self._sales[life] = min(max(raised_rao, least_rao), most_rao) << 128 | tick
 
 
 @internal
@@ -56,7 +56,7 @@ def _learn(half_life: uint256):
 @internal
 @view
 def _quote(
-    netuid: uint256,
+    life: uint256,
     tick: uint256,
     created_tick: uint256,
     half_life: uint256,
@@ -68,7 +68,7 @@ def _quote(
     """
     price_rao: uint256 = INITIAL_BURN_RAO
     since_tick: uint256 = created_tick
-    sale: uint256 = self._sales[netuid]
+    sale: uint256 = self._sales[life]
     if sale != 0:
         price_rao = sale >> 128
         since_tick = sale & (2**128 - 1)

@@ -10,6 +10,8 @@ MAX_SUPPLY_RAO: constant(uint256) = 21_000_000 * 10**9
 
 # shares of 65,535: take, the owner's cut, kappa, penalties
 U16_MAX: constant(uint256) = 65_535
+# the subnet owner's cut, in 65,535ths (mechanics 1.7)
+OWNER_CUT_U16: constant(uint256) = 11_796
 # 1.0 in parts per million
 PPM: constant(uint256) = 1_000_000
 # 1.0 in the engine's fixed point

@@ -7,6 +7,8 @@
 @notice Runs of epochs of one length. A change of tempo, reveal or window begins a new era at the
         boundary after the next one. Twin: offchain/protocol/eras.py.
 @custom:invariant Eras are only appended, so the window of an epoch that has begun never changes.
+        The epochs of one life of a netuid never meet those of another
+        (modules/registration_id.vy): 2**32 epochs of two one-second ticks are 272 years.
 """
 
 from contracts.interfaces import ISubnets
@@ -32,14 +34,26 @@ _older: HashMap[uint256, HashMap[uint256, uint256]]
 def _begin(
     netuid: uint256,
     start_tick: uint256,
+    start_epoch: uint256,
     tempo: uint256,
     reveal_ticks: uint256,
     window_ticks: uint256,
 ):
     """
-    @notice Begin the first era, with epoch 0.
+    @notice Begin the first era of a life, with its first epoch.
     """
-    self._latest[netuid] = self._packed(start_tick, 0, tempo, reveal_ticks, window_ticks, 0)
+    self._latest[netuid] = self._packed(
+        start_tick, start_epoch, tempo, reveal_ticks, window_ticks, 0
+    )
+
+
+@internal
+def _end(netuid: uint256):
+    """
+    @notice End a life: no epoch of it has a window any more. Its older eras are never read again,
+            because the next life writes each index before it reads it.
+    """
+    self._latest[netuid] = 0
 
 
 @internal
@@ -53,7 +67,7 @@ def _change(
     latest: uint256 = self._latest[netuid]
     index: uint256 = latest & _MASK_32
     start_epoch: uint256 = (latest >> 128) & _MASK_64
-    next_epoch: uint256 = self._next_epoch(netuid, tick)
+    next_epoch: uint256 = self._next_epoch(netuid, tick, start_epoch)
     # the running epoch is next_epoch - 1; the first era is no change
     assert index == 0 or next_epoch >= start_epoch + 3, "eras: changed too recently"
     from_epoch: uint256 = next_epoch + 1
@@ -116,24 +130,24 @@ def _window_of(netuid: uint256, epoch: uint256) -> ISubnets.EpochWindow:
 
 @internal
 @view
-def _next_epoch(netuid: uint256, tick: uint256) -> uint256:
+def _next_epoch(netuid: uint256, tick: uint256, first_epoch: uint256) -> uint256:
     """
-    @notice First epoch that has not begun.
+    @notice First epoch that has not begun; first_epoch before t0.
     """
     if self._is_running(netuid, tick):
         return self._epoch_at(netuid, tick).epoch + 1
-    return 0
+    return first_epoch
 
 
 @internal
 @view
-def _running_epoch(netuid: uint256, tick: uint256) -> uint256:
+def _running_epoch(netuid: uint256, tick: uint256, first_epoch: uint256) -> uint256:
     """
-    @notice Epoch that a tick lies in; the first one before it begins.
+    @notice Epoch that a tick lies in; first_epoch before t0.
     """
     if self._is_running(netuid, tick):
         return self._epoch_at(netuid, tick).epoch
-    return 0
+    return first_epoch
 
 
 @internal

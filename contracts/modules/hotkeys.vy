@@ -25,16 +25,16 @@ _nonces: HashMap[address, uint256]
 
 @internal
 def _enter(
-    netuid: uint256, hotkey: address, uid: uint256, generation: uint256, registration_id: uint256
+    life: uint256, hotkey: address, uid: uint256, generation: uint256, registration_id: uint256
 ):
     """
     @notice A hotkey registered; its consent is used up.
     """
-    history: uint256 = self._history[netuid][hotkey]
+    history: uint256 = self._history[life][hotkey]
     kept: uint256 = history & (2 ** ((HISTORY - 1) * _ENTRY_BITS) - 1)
 
     self._hotkeys[registration_id] = hotkey
-    self._history[netuid][hotkey] = kept << _ENTRY_BITS | uid << 32 | generation
+    self._history[life][hotkey] = kept << _ENTRY_BITS | uid << 32 | generation
     self._nonces[hotkey] += 1
 
 
@@ -48,12 +48,12 @@ def _name(registration_id: uint256, hotkey: address):
 
 @internal
 @view
-def _registration_back(netuid: uint256, hotkey: address, steps: uint256) -> (uint256, uint256):
+def _registration_back(life: uint256, hotkey: address, steps: uint256) -> (uint256, uint256):
     """
     @notice uid and generation of a hotkey's latest registration, or of one some steps before it.
     @return Generation 0: none.
     """
-    entry: uint256 = (self._history[netuid][hotkey] >> steps * _ENTRY_BITS) & _ENTRY_MASK
+    entry: uint256 = (self._history[life][hotkey] >> steps * _ENTRY_BITS) & _ENTRY_MASK
     return entry >> 32, entry & _MASK_32
 
 

@@ -20,19 +20,26 @@ BURN_HALF_LIFE: constant(uint256) = 7
 BURN_INCREASE: constant(uint256) = 8
 REGISTRATION_ALLOWED: constant(uint256) = 9
 SERVING_RATE_LIMIT: constant(uint256) = 10
+MIN_NON_IMMUNE_UIDS: constant(uint256) = 11
+OWNER_CUT_ENABLED: constant(uint256) = 12
 
-_ROWS: constant(uint256) = 11
+_ROWS: constant(uint256) = 13
 # Entry 0 is no parameter. min_burn <= 1 TAO <= max_burn, so that no two changes put the floor
 # above the cap.
 _DEFAULTS: constant(uint256[_ROWS]) = [
-    0, 32_767, 65_535, 900_000, 5_000, 500_000, 100 * 10**9, 360, 1_260_000, 1, 50
+    0, 32_767, 65_535, 900_000, 5_000, 500_000, 100 * 10**9, 360, 1_260_000, 1, 50, 10, 1
 ]
-_LEAST: constant(uint256[_ROWS]) = [0, 0, 0, 1, 0, 1, 10**9, 1, 1_000_000, 0, 0]
+_LEAST: constant(uint256[_ROWS]) = [0, 0, 0, 1, 0, 1, 10**9, 1, 1_000_000, 0, 0, 0, 0]
 _MOST: constant(uint256[_ROWS]) = [
-    0, 65_535, 65_535, 999_999, 2**31, 10**9, 21 * 10**15, 36_100, 3_000_000, 1, 65_536
+    0, 65_535, 65_535, 999_999, 2**31, 10**9, 21 * 10**15, 36_100, 3_000_000, 1, 65_536, 1_024, 1
 ]
-# kappa and registration_allowed; the subnet's owner may set the others
-_BY_TIMELOCK: constant(uint256) = 1 << KAPPA | 1 << REGISTRATION_ALLOWED
+# kappa, registration_allowed, min_non_immune_uids; the subnet's owner may set the others
+_BY_TIMELOCK: constant(uint256) = (
+    1 << KAPPA | 1 << REGISTRATION_ALLOWED | 1 << MIN_NON_IMMUNE_UIDS
+)
+# Those can also be set in the last ticks of an epoch: Bittensor's freeze window is not for what
+# only its root sets (mechanics 3.2, column "who").
+_NO_FREEZE: constant(uint256) = _BY_TIMELOCK
 
 # packed: now 96 | next 96 | from_epoch + 1 64; 0 = the default
 _MASK_96: constant(uint256) = 2**96 - 1
@@ -70,6 +77,16 @@ def _change(
 
     self._values[netuid][parameter_id] = current << 160 | setting << 64 | (from_epoch + 1)
     return from_epoch
+
+
+@internal
+def _reset(netuid: uint256):
+    """
+    @notice Forget what was set: the next subnet with this number begins with the defaults.
+    """
+    for parameter_id: uint256 in range(1, _ROWS):
+        if self._values[netuid][parameter_id] != 0:
+            self._values[netuid][parameter_id] = 0
 
 
 @internal
@@ -111,6 +128,15 @@ def _is_by_timelock(parameter_id: uint256) -> bool:
     @notice Whether only the timelock may set it.
     """
     return (_BY_TIMELOCK >> parameter_id) & 1 == 1
+
+
+@internal
+@pure
+def _has_freeze(parameter_id: uint256) -> bool:
+    """
+    @notice Whether it cannot be set in the last ticks of an epoch.
+    """
+    return (_NO_FREEZE >> parameter_id) & 1 == 0
 
 
 @internal

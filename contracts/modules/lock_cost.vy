@@ -27,6 +27,15 @@ def _pay(paid_rao: uint256, tick: uint256):
 
 @internal
 @view
+def _is_due(tick: uint256, rate_limit_ticks: uint256) -> bool:
+    """
+    @notice Whether the latest creation is long enough ago (Bittensor's NetworkRateLimit).
+    """
+    return self._last_lock_rao == 0 or tick >= self._last_lock_tick + rate_limit_ticks
+
+
+@internal
+@view
 def _cost(
     tick: uint256, rate_rao: uint256, reduction_interval_ticks: uint256, min_lock_rao: uint256
 ) -> uint256:

@@ -26,7 +26,7 @@ _seat_of: HashMap[uint256, uint256]
 
 @internal
 def _take(
-    netuid: uint256,
+    life: uint256,
     seat: uint256,
     uid: uint256,
     generation: uint256,
@@ -37,7 +37,7 @@ def _take(
     @notice Give a seat to a neuron from an epoch on; whoever was to have it from then on never
             does.
     """
-    record: uint256 = self._records[netuid][seat]
+    record: uint256 = self._records[life][seat]
     newest: uint256 = record >> 3 * _HOLDER_BITS & _HOLDER_MASK
     since_epoch: uint256 = record >> 216
     steps: uint256 = record >> 168 & (2**48 - 1)
@@ -59,18 +59,18 @@ def _take(
     else:
         holders = holders ^ (newest ^ holder) << 3 * _HOLDER_BITS
 
-    self._records[netuid][seat] = since_epoch << 216 | steps << 168 | holders
+    self._records[life][seat] = since_epoch << 216 | steps << 168 | holders
     self._seat_of[registration_id] = seat + 1
 
 
 @internal
 @view
-def _holder_at(netuid: uint256, seat: uint256, epoch: uint256) -> (uint256, uint256, uint256):
+def _holder_at(life: uint256, seat: uint256, epoch: uint256) -> (uint256, uint256, uint256):
     """
     @notice Who was given the seat in an epoch, whether or not it is still a neuron then.
     @return uid, generation (0: nobody), first epoch of its unbroken tenure.
     """
-    record: uint256 = self._records[netuid][seat]
+    record: uint256 = self._records[life][seat]
     since_epoch: uint256 = record >> 216
     if epoch >= since_epoch:
         # nearly always, and an empty record too
@@ -89,18 +89,18 @@ def _holder_at(netuid: uint256, seat: uint256, epoch: uint256) -> (uint256, uint
 
 @internal
 @view
-def _newest(netuid: uint256, seat: uint256) -> (uint256, uint256):
+def _newest(life: uint256, seat: uint256) -> (uint256, uint256):
     """
     @notice uid and generation of whoever was given the seat last; generation 0: nobody.
     """
-    holder: uint256 = (self._records[netuid][seat] >> 3 * _HOLDER_BITS) & _HOLDER_MASK
+    holder: uint256 = (self._records[life][seat] >> 3 * _HOLDER_BITS) & _HOLDER_MASK
     return holder >> 32, holder & _MASK_32
 
 
 @internal
 @view
 def _is_seated(
-    netuid: uint256, uid: uint256, generation: uint256, registration_id: uint256
+    life: uint256, uid: uint256, generation: uint256, registration_id: uint256
 ) -> bool:
     """
     @notice Whether a neuron holds a seat from the next boundary on.
@@ -110,5 +110,5 @@ def _is_seated(
         return False
     holder_uid: uint256 = 0
     holder_generation: uint256 = 0
-    holder_uid, holder_generation = self._newest(netuid, seat - 1)
+    holder_uid, holder_generation = self._newest(life, seat - 1)
     return holder_uid == uid and holder_generation == generation

@@ -10,6 +10,7 @@ from offchain.chain.hotkey import closed_epoch
 from offchain.chain.network import Network
 from offchain.chain.rewards import Claim, claimed_from
 from offchain.chain.settlement import EpochFinalized
+from offchain.protocol.identifiers import generation_in_life
 from offchain.settlement.frozen import Frozen, unpack_frozen
 from offchain.settlement.payouts import Cumulative, PayTree, unpack_cumulatives
 
@@ -75,8 +76,11 @@ def _pay_tree(
 
 def _all_met(netuid: int, uid: int, generation: int, claims: dict[int, Claim]) -> bool:
     """Whether no older epoch can hold a generation of this uid that was not met."""
+    incarnation, count = generation_in_life(generation)
+    if incarnation > 1:
+        return False  # neurons of a subnet that was evicted may have claims, too
     base = netuid << 64 | uid << 48
-    return generation <= 1 or all(base | g in claims for g in range(1, generation))
+    return all(base | g in claims for g in range(1, count))
 
 
 def _unpaid(network: Network, claims: list[Claim]) -> list[Claim]:

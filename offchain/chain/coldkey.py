@@ -12,9 +12,14 @@ from offchain.chain.errors import InsufficientFunds, NotRegistered
 from offchain.chain.network import Network
 from offchain.chain.neurons import NeuronRegistered
 from offchain.chain.staking import StakeAdded, StakeRemoved, UnbondingCancelled, UnbondingStarted
-from offchain.chain.subnets import SubnetCreated, SubnetStarted
+from offchain.chain.subnets import (
+    OwnerChanged,
+    OwnerHotkeySet,
+    SubnetCreated,
+    SubnetStarted,
+)
 from offchain.chain.transactions import Receipt, Sender
-from offchain.keys.consent import sign_registration
+from offchain.keys.consent import sign_owning, sign_registration
 from offchain.keys.signer import Signer
 from offchain.protocol.errors import ConfigError
 from offchain.protocol.identifiers import RAO_PER_TAO
@@ -60,9 +65,12 @@ class Coldkey:
         return neurons.events(NeuronRegistered, receipt.logs)[0]
 
     def create_subnet(
-        self, owner_hotkey: str, max_uids: int, max_validators: int, max_cost_rao: int
+        self, owner_hotkey: Signer, max_uids: int, max_validators: int, max_cost_rao: int
     ) -> SubnetCreated:
-        """Buy a subnet. Raises `ConfigError` when it costs more than `max_cost_rao`."""
+        """Buy a subnet with a consent that the owner's hotkey signs.
+
+        Raises `ConfigError` when it costs more than `max_cost_rao`.
+        """
         subnets = self.network.subnets
         price = subnets.cost_rao()
         if price > max_cost_rao:
@@ -71,13 +79,37 @@ class Coldkey:
                 f"{tao(max_cost_rao)}",
                 next_step="Raise --max-cost, or wait: the price falls with time.",
             )
-        call = subnets.create(owner_hotkey, max_uids, max_validators, max_cost_rao)
+        consent = self._owning(owner_hotkey)
+        call = subnets.create(owner_hotkey.address, max_uids, max_validators, max_cost_rao, consent)
         receipt = self.pay(subnets, price, call)
         return subnets.events(SubnetCreated, receipt.logs)[0]
 
     def start_subnet(self, netuid: int, start_tick: int) -> SubnetStarted:
         receipt = self.sender.send(self.network.subnets.start(netuid, start_tick))
         return self.network.subnets.events(SubnetStarted, receipt.logs)[0]
+
+    def set_identity(self, netuid: int, name: str, url: str) -> Receipt:
+        return self.sender.send(self.network.subnets.set_identity(netuid, name, url))
+
+    def offer_subnet(self, netuid: int, owner: str) -> Receipt:
+        """Offer a subnet to another coldkey; the zero address takes the offer back."""
+        return self.sender.send(self.network.subnets.offer_owner(netuid, owner))
+
+    def accept_subnet(self, netuid: int) -> OwnerChanged:
+        receipt = self.sender.send(self.network.subnets.accept_owner(netuid))
+        return self.network.subnets.events(OwnerChanged, receipt.logs)[0]
+
+    def set_owner_hotkey(self, netuid: int, owner_hotkey: Signer) -> OwnerHotkeySet:
+        """Name another owner's hotkey, which signs its consent."""
+        subnets = self.network.subnets
+        consent = self._owning(owner_hotkey)
+        receipt = self.sender.send(subnets.set_owner_hotkey(netuid, owner_hotkey.address, consent))
+        return subnets.events(OwnerHotkeySet, receipt.logs)[0]
+
+    def _owning(self, owner_hotkey: Signer) -> bytes:
+        subnets = self.network.subnets
+        nonce = subnets.nonce_of(owner_hotkey.address)
+        return sign_owning(owner_hotkey, subnets.domain_separator(), self.address, nonce)
 
     def set_parameter(self, netuid: int, name: str, value: int) -> Receipt:
         return self.sender.send(self.network.subnets.set_parameter(netuid, name, value))

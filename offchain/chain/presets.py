@@ -39,6 +39,8 @@ class Preset:
     deposit_rao: int
     min_lock_rao: int
     lock_reduction_ticks: int
+    subnet_immunity_ticks: int
+    creation_rate_limit_ticks: int
     voting_delay_ticks: int
     voting_period_ticks: int
     threshold_ppm: int = 1_000
@@ -65,6 +67,8 @@ MAINNET = Preset(
     deposit_rao=RAO_PER_TAO,
     min_lock_rao=1_000 * RAO_PER_TAO,
     lock_reduction_ticks=57_600,
+    subnet_immunity_ticks=864_000,
+    creation_rate_limit_ticks=28_800,
     voting_delay_ticks=7_200,
     voting_period_ticks=36_000,
 )
@@ -84,6 +88,8 @@ LOCALNET = Preset(
     deposit_rao=RAO_PER_TAO // 10,
     min_lock_rao=100 * RAO_PER_TAO,
     lock_reduction_ticks=360,
+    subnet_immunity_ticks=600,
+    creation_rate_limit_ticks=0,
     voting_delay_ticks=5,
     voting_period_ticks=30,
 )
@@ -103,6 +109,8 @@ MINIMAL = Preset(
     deposit_rao=RAO_PER_TAO // 10,
     min_lock_rao=100 * RAO_PER_TAO,
     lock_reduction_ticks=360,
+    subnet_immunity_ticks=600,
+    creation_rate_limit_ticks=0,
     voting_delay_ticks=2,
     voting_period_ticks=10,
 )

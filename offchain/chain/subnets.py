@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from offchain.chain.contract import Call, Contract, Event, Query
+from offchain.chain.neurons import eip712_separator
 from offchain.protocol.eras import EpochWindow
 from offchain.protocol.hyperparameters import HYPERPARAMETERS, hyperparameter
 from offchain.protocol.identifiers import NONE, Epoch, Tick
@@ -22,6 +23,43 @@ class SubnetCreated(Event):
     max_uids: int
     max_validators: int
     cost_rao: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubnetEvicted(Event):
+    """The weakest subnet lost its number to a new one; its owner got back what was due."""
+
+    netuid: int
+    owner: str
+    incarnation: int
+    refund_rao: int
+    recycled_rao: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerOffered(Event):
+    """The owner offers the subnet; the zero address takes an offer back."""
+
+    netuid: int
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerChanged(Event):
+    """The subnet, its lock and the owner's cut belong to another coldkey."""
+
+    netuid: int
+    owner: str
+    previous: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerHotkeySet(Event):
+    """Whose neuron is immune and whose incentive is recycled, from an epoch on."""
+
+    netuid: int
+    owner_hotkey: str
+    from_epoch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +79,7 @@ class ConsensusParameters:
     bonds_penalty_u16: int
     bonds_moving_average_ppm: int
     owner_hotkey: str
+    is_owner_cut_enabled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +100,41 @@ class PokeTerms:
 
 
 class Subnets(Contract):
-    """Registration cost, owner, eras and hyperparameters, start."""
+    """Registration cost, owner, eras and hyperparameters, start, eviction."""
 
     NAME = "Subnets"
+
+    def domain_separator(self) -> bytes:
+        """EIP-712 domain of hotkeys' consents, computed from the contract's own words."""
+        return eip712_separator(self.read("eip712Domain"))
+
+    def nonce_of(self, hotkey: str) -> int:
+        """Nonce of the hotkey's next consent to be an owner's hotkey."""
+        return int(self.read("nonce_of", hotkey))
+
+    def weakest(self) -> int | None:
+        """The subnet that a creation would evict now if all numbers are taken; None: all immune."""
+        netuid = int(self.read("weakest"))
+        return None if netuid == NONE else netuid
+
+    def subnet_count(self) -> int:
+        """How many netuids were ever taken; from 128 on a creation evicts."""
+        return int(self.read("subnet_count"))
+
+    def immune_until(self, netuid: int) -> int:
+        """First tick at which the subnet can be evicted."""
+        return int(self.read("immune_until", netuid))
+
+    def offered_to(self, netuid: int) -> str:
+        """Who may accept the subnet; the zero address if nobody."""
+        return str(self.read("offered_to", netuid))
+
+    def owner_hotkey_at(self, netuid: int, epoch: int) -> str:
+        """Whose neuron is immune and whose incentive is recycled in an epoch."""
+        return str(self.read("owner_hotkey_at", netuid, epoch))
+
+    def lock_rao(self, netuid: int) -> int:
+        return int(self.read("lock_rao", netuid))
 
     def exists(self, netuid: int) -> bool:
         return bool(self.read("exists", netuid))
@@ -139,11 +210,35 @@ class Subnets(Contract):
         return ConsensusParameters(*self.read("consensus_parameters", netuid, epoch))
 
     def create(
-        self, owner_hotkey: str, max_uids: int, max_validators: int, max_cost_rao: int
+        self,
+        owner_hotkey: str,
+        max_uids: int,
+        max_validators: int,
+        max_cost_rao: int,
+        consent: bytes,
     ) -> Call:
-        """Buy a subnet; the allowance of the cost must be there."""
+        """Buy a subnet; the allowance of the cost must be there.
+
+        consent: of the owner's hotkey, `keys.consent.sign_owning`.
+        """
         return self.call(
-            "create", owner_hotkey, max_uids, max_validators, max_cost_rao, doing="create a subnet"
+            *("create", owner_hotkey, max_uids, max_validators, max_cost_rao, consent),
+            doing="create a subnet",
+        )
+
+    def set_identity(self, netuid: int, name: str, url: str) -> Call:
+        """At most 64 bytes of name and 256 of page."""
+        return self.call("set_identity", netuid, name, url, doing=f"name subnet {netuid}")
+
+    def offer_owner(self, netuid: int, owner: str) -> Call:
+        return self.call("offer_owner", netuid, owner, doing=f"offer subnet {netuid}")
+
+    def accept_owner(self, netuid: int) -> Call:
+        return self.call("accept_owner", netuid, doing=f"accept subnet {netuid}")
+
+    def set_owner_hotkey(self, netuid: int, hotkey: str, consent: bytes) -> Call:
+        return self.call(
+            "set_owner_hotkey", netuid, hotkey, consent, doing="set the owner's hotkey"
         )
 
     def start(self, netuid: int, start_tick: int) -> Call:

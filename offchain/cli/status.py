@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from offchain.cli.options import tao
+from offchain.protocol.identifiers import first_epoch, incarnation_of_epoch
 from offchain.protocol.phases import phase_of
 
 if TYPE_CHECKING:
@@ -44,6 +45,6 @@ def subnet_status(network: Network, netuid: int) -> dict[str, Any]:
 
 def _phases(network: Network, netuid: int, epoch: int, tick: int) -> str:
     """The phase of the running epoch and of the one before."""
-    first = max(epoch - 1, 0)
+    first = max(epoch - 1, first_epoch(incarnation_of_epoch(epoch)))
     windows = [network.subnets.window_of(netuid, e) for e in range(first, epoch + 1)]
     return ", ".join(f"epoch {w.epoch}: {phase_of(w, tick).name.lower()}" for w in windows)

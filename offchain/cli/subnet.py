@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from offchain.cli.options import HotkeyAddress, Key, NetuidArgument, rao, tao
+from offchain.cli.options import HotkeyName, Key, NetuidArgument, rao, tao
 from offchain.cli.output import progress, show, show_table
 from offchain.cli.session import Session
 
@@ -20,7 +20,7 @@ MAX_NETUID = 128
 @app.command()
 def create(
     context: typer.Context,
-    hotkey: HotkeyAddress,
+    hotkey: HotkeyName,
     key: Key = "",
     max_cost: Annotated[str, typer.Option(help="Most that it may cost, in TAO.")] = "",
     max_uids: Annotated[int, typer.Option(help="A power of two, 16 to 1024.")] = 256,
@@ -31,7 +31,7 @@ def create(
     evmtensor subnet create --key alice --hotkey alice-hot --max-cost 1000
     """
     session: Session = context.obj
-    owner = session.address_of(hotkey)
+    owner = session.signer(session.hotkey_name(hotkey))
     coldkey = session.coldkey(key)
     most = rao(max_cost) if max_cost else session.network.subnets.cost_rao()
     with progress("creating the subnet"):

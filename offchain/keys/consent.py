@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a hotkey signs so that a coldkey may register it (security B9).
+"""What a hotkey signs so that a coldkey may register it (security B9), or name it a subnet owner's.
 
 `Register(uint256 netuid,address hotkey,address coldkey,uint256 nonce)` in the EIP-712 domain that
-the `Neurons` contract states of itself, so that a consent is worth nothing on another chain, for
-another contract, coldkey or subnet, or a second time.
+the `Neurons` contract states of itself, and `OwnSubnet(address hotkey,address owner,uint256 nonce)`
+in that of `Subnets`, so that a consent is worth nothing on another chain, for another contract,
+coldkey or subnet, or a second time.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from offchain.keys.signer import Signer
 
 REGISTER_TYPE = "Register(uint256 netuid,address hotkey,address coldkey,uint256 nonce)"
 _REGISTER_TYPE_HASH = keccak(REGISTER_TYPE.encode())
+OWN_TYPE = "OwnSubnet(address hotkey,address owner,uint256 nonce)"
+_OWN_TYPE_HASH = keccak(OWN_TYPE.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +55,10 @@ def sign_registration(
     """The hotkey's consent, 65 bytes."""
     registration = Registration(netuid, hotkey.address, coldkey, nonce)
     return hotkey.sign_digest(registration_digest(domain_separator, registration))
+
+
+def sign_owning(hotkey: Signer, domain_separator: bytes, owner: str, nonce: int) -> bytes:
+    """The hotkey's consent to be the hotkey of `owner`'s subnet, 65 bytes."""
+    types = ["address", "address", "uint256"]
+    struct_hash = keccak(_OWN_TYPE_HASH + encode(types, [hotkey.address, owner, nonce]))
+    return hotkey.sign_digest(keccak(b"\x19\x01" + domain_separator + struct_hash))

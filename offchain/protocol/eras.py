@@ -15,7 +15,9 @@ from offchain.protocol.identifiers import Epoch, Tick
 
 # Hard bounds, in ticks. No vote can move them.
 MAX_TEMPO = 3_600
-MAX_EPOCH = 2**32 - 2
+# No change in the last ticks of an epoch (mechanics 3.1), of a short one in its last quarter.
+FREEZE_TICKS = 10
+FREEZE_PART = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ def check_schedule(tempo: int, reveal_ticks: int, window_ticks: int) -> None:
         raise InvalidSubmission(f"reveal is {reveal_ticks} ticks, wanted 1 to {tempo // 2}")
     if not 1 <= window_ticks <= tempo:
         raise InvalidSubmission(f"window is {window_ticks} ticks, wanted 1 to {tempo}")
+
+
+def is_frozen(window: EpochWindow, tick: int) -> bool:
+    """Whether parameters and schedule cannot be changed at a tick of an epoch."""
+    return tick + min(FREEZE_TICKS, window.tempo // FREEZE_PART) > window.end_tick
 
 
 def window_in(era: Era, epoch: int) -> EpochWindow:

@@ -32,6 +32,7 @@ class Hyperparameter:
     least: int
     most: int
     authority: Authority
+    has_freeze: bool
 
     def check(self, value: int) -> None:
         """Raise `ConfigError` when the value is outside the hard bounds."""
@@ -45,19 +46,21 @@ class Hyperparameter:
 _MAX_SUPPLY_RAO = 21_000_000 * RAO_PER_TAO
 
 HYPERPARAMETERS: tuple[Hyperparameter, ...] = (
-    Hyperparameter(1, "kappa_u16", 32_767, 0, 65_535, Authority.TIMELOCK),
-    Hyperparameter(2, "bonds_penalty_u16", 65_535, 0, 65_535, Authority.OWNER),
-    Hyperparameter(3, "bonds_moving_average_ppm", 900_000, 1, 999_999, Authority.OWNER),
-    Hyperparameter(4, "immunity_ticks", 5_000, 0, 2**31, Authority.OWNER),
+    Hyperparameter(1, "kappa_u16", 32_767, 0, 65_535, Authority.TIMELOCK, False),
+    Hyperparameter(2, "bonds_penalty_u16", 65_535, 0, 65_535, Authority.OWNER, True),
+    Hyperparameter(3, "bonds_moving_average_ppm", 900_000, 1, 999_999, Authority.OWNER, True),
+    Hyperparameter(4, "immunity_ticks", 5_000, 0, 2**31, Authority.OWNER, True),
     # min_burn <= 1 TAO <= max_burn, so that no pair of changes can put the floor above the cap
-    Hyperparameter(5, "min_burn_rao", 500_000, 1, RAO_PER_TAO, Authority.OWNER),
+    Hyperparameter(5, "min_burn_rao", 500_000, 1, RAO_PER_TAO, Authority.OWNER, True),
     Hyperparameter(
-        6, "max_burn_rao", 100 * RAO_PER_TAO, RAO_PER_TAO, _MAX_SUPPLY_RAO, Authority.OWNER
+        6, "max_burn_rao", 100 * RAO_PER_TAO, RAO_PER_TAO, _MAX_SUPPLY_RAO, Authority.OWNER, True
     ),
-    Hyperparameter(7, "burn_half_life_ticks", 360, 1, 36_100, Authority.OWNER),
-    Hyperparameter(8, "burn_increase_ppm", 1_260_000, 1_000_000, 3_000_000, Authority.OWNER),
-    Hyperparameter(9, "registration_allowed", 1, 0, 1, Authority.TIMELOCK),
-    Hyperparameter(10, "serving_rate_limit_ticks", 50, 0, 65_536, Authority.OWNER),
+    Hyperparameter(7, "burn_half_life_ticks", 360, 1, 36_100, Authority.OWNER, True),
+    Hyperparameter(8, "burn_increase_ppm", 1_260_000, 1_000_000, 3_000_000, Authority.OWNER, True),
+    Hyperparameter(9, "registration_allowed", 1, 0, 1, Authority.TIMELOCK, False),
+    Hyperparameter(10, "serving_rate_limit_ticks", 50, 0, 65_536, Authority.OWNER, True),
+    Hyperparameter(11, "min_non_immune_uids", 10, 0, 1_024, Authority.TIMELOCK, False),
+    Hyperparameter(12, "owner_cut_enabled", 1, 0, 1, Authority.OWNER, True),
 )
 
 BY_NAME = {row.name: row for row in HYPERPARAMETERS}

@@ -24,6 +24,12 @@ RAO_PER_TAO = 10**9
 # 1.0 in parts per million
 PPM = 1_000_000
 
+# A netuid can be used again: epochs and generations say which life of it they are of.
+LIFE_EPOCH_BITS = 32
+LIFE_GENERATION_BITS = 24
+# 255 evictions of a netuid
+MAX_LIVES = 256
+
 NETUID_BITS = 16
 UID_BITS = 16
 GENERATION_BITS = 48
@@ -34,7 +40,11 @@ NONE = 2**256 - 1
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """The parts of a registration id; generation counts the neurons that a uid has had, from 1."""
+    """The parts of a registration id.
+
+    generation: in the first life of a netuid the neurons that a uid has had, from 1; life i counts
+    from `i << 24` on (`generation_in_life`).
+    """
 
     netuid: NetUid
     uid: Uid
@@ -65,6 +75,22 @@ def unpack_registration_id(registration_id: int) -> Registration:
     _check_field("netuid", netuid, 0, NETUID_BITS)
     _check_field("generation", generation, 1, GENERATION_BITS)
     return Registration(NetUid(netuid), Uid(uid), generation)
+
+
+def first_epoch(incarnation: int) -> Epoch:
+    """First epoch of the incarnation-th subnet that a netuid has, from 1."""
+    return Epoch((incarnation - 1) << LIFE_EPOCH_BITS)
+
+
+def incarnation_of_epoch(epoch: int) -> int:
+    """Which subnet of a netuid an epoch belongs to, from 1."""
+    return (epoch >> LIFE_EPOCH_BITS) + 1
+
+
+def generation_in_life(generation: int) -> tuple[int, int]:
+    """The incarnation, from 1, and how many neurons the uid has had in it."""
+    count = generation & ((1 << LIFE_GENERATION_BITS) - 1)
+    return (generation >> LIFE_GENERATION_BITS) + 1, count
 
 
 def _check_field(name: str, number: int, least: int, bits: int) -> None:

@@ -13,6 +13,7 @@ from offchain.chain.neurons import Seat
 from offchain.chain.settlement import NO_PROPOSAL
 from offchain.chain.weights import RevealedRow
 from offchain.protocol.eras import EpochWindow
+from offchain.protocol.identifiers import first_epoch, incarnation_of_epoch
 from offchain.protocol.phases import Phase, phase_of
 from offchain.settlement.history import ClosedEpoch, History, State
 from offchain.validator.plan import EpochState, commit_from_tick
@@ -81,7 +82,8 @@ class View:
         """Earlier epochs that are not resolved: closed ones of any age, the last two otherwise."""
         unresolved = [r for r in history.epochs.values() if r.state is State.CLOSED]
         states = {r.epoch: self._closed_epoch(r, running, history) for r in unresolved}
-        for epoch in range(max(0, running.epoch - ANSWERED_EPOCHS), running.epoch):
+        first = first_epoch(incarnation_of_epoch(running.epoch))
+        for epoch in range(max(first, running.epoch - ANSWERED_EPOCHS), running.epoch):
             window = None if epoch in history.epochs else self._window_of(epoch)
             if window is not None:
                 states[epoch] = self._unclosed_epoch(window, tick)

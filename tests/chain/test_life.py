@@ -42,7 +42,7 @@ def test_life__validator_and_miner__are_paid(kind: str, request: pytest.FixtureR
     someone = Coldkey(network, localnet.funded(100))
     validating, mining = new_hotkey(localnet), new_hotkey(localnet)
 
-    created = owner.create_subnet(validating.address, MAX_UIDS, 4, 1_000 * TAO)
+    created = owner.create_subnet(validating.signer, MAX_UIDS, 4, 1_000 * TAO)  # type: ignore[arg-type]
     netuid = created.netuid
     assert (created.owner, created.max_uids) == (owner.address, MAX_UIDS)
     registered = owner.register(netuid, validating.signer, 2 * TAO)  # type: ignore[arg-type]
@@ -165,7 +165,7 @@ def test_life__validator_and_miner__are_paid(kind: str, request: pytest.FixtureR
 def test_stake__added_moved_unbonded_cancelled_removed__comes_back(anvil: Localnet) -> None:
     network = anvil.network
     owner = Coldkey(network, anvil.funded(5_000))
-    created = owner.create_subnet(Signer.random().address, MAX_UIDS, 4, 2_000 * TAO)
+    created = owner.create_subnet(Signer.random(), MAX_UIDS, 4, 2_000 * TAO)
     one, other = Signer.random(), Signer.random()
     for hotkey in (one, other):
         owner.register(created.netuid, hotkey, 5 * TAO)

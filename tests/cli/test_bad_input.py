@@ -162,7 +162,7 @@ def netuid(anvil: Localnet) -> int:
     Coldkey(network, anvil.development(0)).transfer(anvil.development(1).address, 10**13)
     owner = Coldkey(network, anvil.development(1))
     hotkey = anvil.development(2)
-    made = owner.create_subnet(hotkey.address, 16, 2, 10**15).netuid
+    made = owner.create_subnet(hotkey.signer, 16, 2, 10**15).netuid  # type: ignore[arg-type]
     owner.register(made, hotkey.signer, 10**12)  # type: ignore[arg-type]
     owner.add_stake(hotkey.address, 10**11)
     network.clock.wait_for(network.clock.tick() + 1)

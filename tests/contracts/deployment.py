@@ -54,6 +54,8 @@ class Preset:
     timelock_seconds: int
     min_lock_rao: int
     lock_reduction_ticks: int
+    subnet_immunity_ticks: int
+    creation_rate_limit_ticks: int
     min_bond_rao: int
     deposit_rao: int
     voting_delay_ticks: int
@@ -75,6 +77,8 @@ MINIMAL = Preset(
     timelock_seconds=10,
     min_lock_rao=100 * RAO,
     lock_reduction_ticks=1_000,
+    subnet_immunity_ticks=600,
+    creation_rate_limit_ticks=0,
     min_bond_rao=1 * RAO,
     deposit_rao=RAO // 10,
     voting_delay_ticks=4,
@@ -89,6 +93,8 @@ FULL = Preset(
     timelock_seconds=2 * 86_400,
     min_lock_rao=1_000 * RAO,
     lock_reduction_ticks=100_800,
+    subnet_immunity_ticks=864_000,
+    creation_rate_limit_ticks=28_800,
     min_bond_rao=100 * RAO,
     deposit_rao=1 * RAO,
     voting_delay_ticks=7_200,
@@ -100,9 +106,7 @@ ANYBODY = "0x" + "00" * 20
 # name of a contract -> what its constructor is given
 Addresses = dict[str, str]
 CONSTRUCTORS: dict[str, Callable[[Preset, Addresses, int], tuple[Any, ...]]] = {
-    "Timelock": lambda p, a, _: (
-        *(p.timelock_seconds, [a["Governor"], a["deployer"]], [ANYBODY]),
-    ),
+    "Timelock": lambda p, a, _: (*(p.timelock_seconds, [a["Governor"], a["deployer"]], [ANYBODY]),),
     "Tao": lambda p, a, _: (a["Emission"], [a["faucet"]], [p.genesis_rao]),
     "Emission": lambda p, a, genesis: (
         *(a[name] for name in ("Tao", "Subnets", "Settlement", "Timelock")),
@@ -117,6 +121,7 @@ CONSTRUCTORS: dict[str, Callable[[Preset, Addresses, int], tuple[Any, ...]]] = {
         *(genesis, p.tick_seconds),
         *(p.profile.tempo_ticks, p.profile.reveal_ticks, p.profile.window_ticks),
         *(p.min_lock_rao, p.lock_reduction_ticks),
+        *(p.subnet_immunity_ticks, p.creation_rate_limit_ticks),
     ),
     "Neurons": lambda p, a, genesis: (
         *(a[name] for name in ("Tao", "Emission", "Staking", "Subnets", "Settlement")),

@@ -24,6 +24,13 @@ CONSENT_TYPES = {
         {"name": "nonce", "type": "uint256"},
     ]
 }
+OWNING_TYPES = {
+    "OwnSubnet": [
+        {"name": "hotkey", "type": "address"},
+        {"name": "owner", "type": "address"},
+        {"name": "nonce", "type": "uint256"},
+    ]
+}
 
 
 def key(name: str) -> LocalAccount:
@@ -49,6 +56,23 @@ def consent(world: World, netuid: int, hotkey: LocalAccount, coldkey: str, **cha
     return bytes(hotkey.sign_message(signable).signature)
 
 
+def owning(world: World, hotkey: LocalAccount, owner: str, **changed: Any) -> bytes:
+    """The hotkey's EIP-712 consent to be the owner's hotkey; `changed` as in `consent`."""
+    domain = {
+        "name": "evmtensor Subnets",
+        "version": "1",
+        "chainId": changed.get("chain_id", 1),
+        "verifyingContract": changed.get("contract", world.address["Subnets"]),
+    }
+    message = {
+        "hotkey": hotkey.address,
+        "owner": changed.get("for_owner", owner),
+        "nonce": changed.get("nonce", world.subnets.nonce_of(hotkey.address)),
+    }
+    signable = encode_typed_data(domain, OWNING_TYPES, message)
+    return bytes(hotkey.sign_message(signable).signature)
+
+
 def create(
     world: World,
     *,
@@ -60,8 +84,10 @@ def create(
     owner_key = role_address(owner)
     cost = world.subnets.cost_rao()
     world.give(owner_key, cost, world.address["Subnets"])
-    owner_hotkey = key(f"{owner} hotkey").address
-    return int(world.subnets.create(owner_hotkey, max_uids, max_validators, cost, sender=owner_key))
+    hotkey = key(f"{owner} hotkey")
+    arguments = (hotkey.address, max_uids, max_validators, cost)
+    signature = owning(world, hotkey, owner_key)
+    return int(world.subnets.create(*arguments, signature, sender=owner_key))
 
 
 def start(world: World, netuid: int, *, in_ticks: int = 1) -> int:

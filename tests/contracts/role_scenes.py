@@ -250,7 +250,7 @@ def staking_credit(e: Economy) -> Arguments:
 def subnets_create(e: Economy) -> Arguments:
     def arguments(caller: str) -> tuple[Any, ...]:
         e.give(caller, e.world.subnets.cost_rao(), "Subnets")
-        return caller, 16, 4, 2**256 - 1
+        return caller, 16, 4, 2**256 - 1, b""
 
     return arguments
 
@@ -258,6 +258,20 @@ def subnets_create(e: Economy) -> Arguments:
 def subnets_start(e: Economy) -> Arguments:
     netuid = life.create(e.world)
     return lambda caller: (netuid, e.world.tick + 5)
+
+
+def subnets_offer(e: Economy) -> Arguments:
+    return lambda caller: (e.netuid, e.roles["stranger"])
+
+
+def subnets_accept(e: Economy) -> Arguments:
+    e.world.subnets.offer_owner(e.netuid, e.roles["coldkey"], sender=e.roles["owner"])
+    return lambda caller: (e.netuid,)
+
+
+def subnets_owner_hotkey(e: Economy) -> Arguments:
+    hotkey = life.key("new owner hotkey")
+    return lambda caller: (e.netuid, hotkey.address, life.owning(e.world, hotkey, caller))
 
 
 def subnets_parameter(number: int, setting: int) -> Callable[[Economy], Arguments]:
@@ -566,6 +580,9 @@ CALLS: dict[str, dict[str, Callable[[Any], Arguments]]] = {
     "Subnets": {
         "create": subnets_create,
         "set_identity": lambda e: lambda caller: (e.netuid, "name", "https://example.org"),
+        "offer_owner": subnets_offer,
+        "accept_owner": subnets_accept,
+        "set_owner_hotkey": subnets_owner_hotkey,
         "start": subnets_start,
         "set_schedule": lambda e: lambda caller: (e.netuid, 24, 6, 6),
         **{

@@ -177,7 +177,8 @@ def _found(town: Town) -> None:
         allow(network, town.sender(index), network.settlement, 10**6 * TAO, 10**6 * TAO)
     validator = town.sender(VALIDATOR)
     for netuid in town.netuids:
-        created = owner.create_subnet(town.address(OWNER), MAX_UIDS, 2, 10**5 * TAO)
+        hotkey = town.sender(OWNER).signer
+        created = owner.create_subnet(hotkey, MAX_UIDS, 2, 10**5 * TAO)  # type: ignore[arg-type]
         assert created.netuid == netuid
         owner.register(netuid, validator.signer, 100 * TAO)  # type: ignore[arg-type]
         for miner in range(MINERS):

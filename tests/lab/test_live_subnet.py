@@ -25,7 +25,9 @@ def test_decentralisation__of_a_live_subnet__measures_its_seats(
     network, clock = anvil.network, anvil.network.clock
     owner = Coldkey(network, anvil.funded(10_000))
     validators = [new_hotkey(anvil), new_hotkey(anvil)]
-    netuid = owner.create_subnet(validators[0].address, 16, 4, 1_000 * RAO_PER_TAO).netuid
+    first = validators[0].signer
+    assert isinstance(first, Signer)
+    netuid = owner.create_subnet(first, 16, 4, 1_000 * RAO_PER_TAO).netuid
     for sender, stake in zip(validators, (30, 10), strict=True):
         assert isinstance(sender.signer, Signer)
         owner.register(netuid, sender.signer, 9 * RAO_PER_TAO)

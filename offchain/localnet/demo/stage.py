@@ -21,7 +21,7 @@ from offchain.chain.outbox import Outbox
 from offchain.chain.presets import LOCALNET, Preset
 from offchain.chain.subnets import SubnetCreated
 from offchain.chain.transactions import Receipt, Sender
-from offchain.keys.consent import sign_registration
+from offchain.keys.consent import sign_owning, sign_registration
 from offchain.keys.development import development_signer
 from offchain.keys.signer import Signer
 from offchain.localnet.demo.cast import (
@@ -127,8 +127,9 @@ def _fund(network: Network, keys: Keys, players: Sequence[Player]) -> None:
 
 def _create_subnet(network: Network, keys: Keys, seats: int) -> int:
     cost = network.subnets.cost_rao()
-    owner_hotkey = keys.signer(OWNER_HOTKEY).address
-    create = network.subnets.create(owner_hotkey, MAX_UIDS, seats, cost)
+    hotkey, owner = keys.signer(OWNER_HOTKEY), keys.signer(OWNER_COLDKEY).address
+    consent = sign_owning(hotkey, network.subnets.domain_separator(), owner, 0)
+    create = network.subnets.create(hotkey.address, MAX_UIDS, seats, cost, consent)
     receipts = keys.sender(OWNER_COLDKEY).send_all(
         [network.tao.approve(network.subnets.address, cost), replace(create, gas=CREATE_GAS)]
     )

@@ -111,19 +111,19 @@ def test_generations__random_life__contract_equals_model(seed):
     "right, wrong",
     [
         # what falls out of the ring is forgotten
-        ("                self._carry[netuid][word] |= bitmap\n", "                pass\n"),
+        ("                self._carry[life][word] |= bitmap\n", "                pass\n"),
         # what was taken is taken again from the carry
         ("            if tag > taken:\n", "            if tag > 0:\n"),
         # an entry keeps the bits of the boundary before it
-        ("            self._bitmaps[netuid][BITMAP_WORDS * entry + word] = 0\n", ""),
+        ("            self._bitmaps[life][BITMAP_WORDS * entry + word] = 0\n", ""),
         # a boundary of its own is counted as later
-        ("        if tag > epoch + 1:\n", "        if tag >= epoch + 1:\n"),
+        ("        if tag > boundary + 1:\n", "        if tag >= boundary + 1:\n"),
         # a take reaches beyond its epoch
-        ("tag > taken and tag <= epoch + 1", "tag > taken and tag <= epoch + 2"),
+        ("tag > taken and tag <= boundary + 1", "tag > taken and tag <= boundary + 2"),
         # a take misses its own boundary
-        ("tag > taken and tag <= epoch + 1", "tag > taken and tag < epoch + 1"),
+        ("tag > taken and tag <= boundary + 1", "tag > taken and tag < boundary + 1"),
         # the carry is given out for ever
-        ("            self._carry[netuid][word] = 0\n", "            pass\n"),
+        ("            self._carry[life][word] = 0\n", "            pass\n"),
         # copies of the byte meet
         ("1 | 1 << 31 | 1 << 62", "1 | 1 << 32 | 1 << 62"),
     ],
@@ -148,7 +148,7 @@ def agrees_alone(harness, seed):
 @pytest.mark.soundness
 def test_generations__seeded_twice_in_one_boundary__is_refused_by_the_guard():
     """Without the guard one bit stands for two generations, and the past changes."""
-    guard = '    assert not self._is_in(netuid, entry, uid), "neurons: uid already staged"\n'
+    guard = '    assert not self._is_in(life, entry, uid), "neurons: uid already staged"\n'
     harness = seeded("mocks/NeuronsHarness", ("modules/generations.vy", guard, "")).deploy()
     harness.replace(NETUID, 0, 4)
     assert harness.at(NETUID, 0, 3) == 0
@@ -174,3 +174,41 @@ def test_subnets__do_not_touch_each_other():
     assert [harness.at(netuid, 0, 5) for netuid in (1, 2)] == [1, 0]
     assert harness.take(1, 5) == bitmap([0])
     assert harness.take(2, 6) == bitmap([0])
+
+
+SECOND_LIFE = 1 << 16 | NETUID
+SECOND_EPOCH = 1 << 32
+SECOND_GENERATION = 1 << 24
+
+
+def test_second_life__nothing_of_the_first_is_there_and_no_generation_comes_again():
+    harness = compiled("NeuronsHarness").deploy()
+    for epoch in range(4):
+        for uid in range(3):
+            harness.replace(NETUID, uid, epoch)
+    first = SECOND_EPOCH
+    assert [harness.at(SECOND_LIFE, uid, first) for uid in range(4)] == [0] * 4
+    assert harness.lanes_at(SECOND_LIFE, first, 16) == [0, 0]
+    assert harness.replace(SECOND_LIFE, 0, first) == SECOND_GENERATION + 1
+    assert harness.replace(SECOND_LIFE, 1, first + 2) == SECOND_GENERATION + 1
+    assert harness.replace(SECOND_LIFE, 0, first + 2) == SECOND_GENERATION + 2
+    lanes = [harness.lanes_at(SECOND_LIFE, first + e, 16)[0] for e in range(3)]
+    one = SECOND_GENERATION + 1
+    assert lanes == [one << 224, one << 224, one + 1 << 224 | one << 192]
+    assert [harness.at(SECOND_LIFE, 1, first + e) for e in range(3)] == [0, 0, one]
+    assert harness.staged(SECOND_LIFE, first + 2) == [3 << 254, 0, 0, 0]
+    # a take goes by the epochs of its own life
+    assert harness.take(SECOND_LIFE, first + 1) == [1 << 255, 0, 0, 0]
+    assert harness.take(SECOND_LIFE, first + 2) == [3 << 254, 0, 0, 0]
+    assert harness.at(NETUID, 0, 3) == 4
+
+
+def test_life__last_generation_of_a_life__is_never_one_of_the_next():
+    """With 3 bits a life has 7 generations a uid; the next would be life 1's empty one."""
+    right = "LIFE_GENERATION_BITS: constant(uint256) = 24"
+    narrow = ("modules/registration_id.vy", right, right.replace("24", "3"))
+    harness = seeded("mocks/NeuronsHarness", narrow).deploy()
+    assert [harness.replace(NETUID, 0, epoch) for epoch in range(7)] == list(range(1, 8))
+    with boa.reverts("neurons: uid is worn out"):
+        harness.replace(NETUID, 0, 7)
+    assert harness.replace(SECOND_LIFE, 0, SECOND_EPOCH) == 9

@@ -222,7 +222,7 @@ def test_C4_seeded__stake_tick_of_the_running_epoch__is_sniped():
 
 @pytest.mark.soundness
 def test_poke__seeded_without_the_seat_guard__one_registration_sits_twice():
-    guard = "    assert not seats._is_seated(netuid, uid, generation, registration_id), "
+    guard = "    assert not seats._is_seated(life, uid, generation, registration_id), "
     bug = ("Neurons.vy", guard + '"neurons: already seated"\n', "")
     world = deploy_world(MINIMAL, Neurons=seeded("Neurons", bug))
     netuid = subnet(world)

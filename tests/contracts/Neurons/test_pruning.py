@@ -74,7 +74,7 @@ def test_choose__random_subnets__contract_equals_model(seeds):
         (" or uid == owner_uid", ""),
         ("barred >> 255 == 1 or ", ""),
         ("since_tick + immunity_ticks > tick", "since_tick + immunity_ticks >= tick"),
-        ("mature_count > MIN_NON_IMMUNE", "mature_count >= MIN_NON_IMMUNE"),
+        ("mature_count > min_non_immune_uids", "mature_count >= min_non_immune_uids"),
         ("    chosen: uint256 = immune\n", "    chosen: uint256 = min(immune, mature)\n"),
         ("(scores >> 240) << 48 | since_tick << 16", "since_tick << 48 | (scores >> 240) << 16"),
         ("since_tick << 16 | uid", "since_tick << 16 | (1023 - uid)"),
@@ -200,7 +200,7 @@ def test_record_scores__of_a_uid_that_changed_hands__stays_with_its_predecessor(
 
 @pytest.mark.soundness
 def test_record_scores__seeded__a_successor_inherits():
-    bug = ("modules/pruning.vy", "recorded & ~kept | self._scores[netuid][word] & kept", "recorded")
+    bug = ("modules/pruning.vy", "recorded & ~kept | self._scores[life][word] & kept", "recorded")
     harness = seeded("mocks/NeuronsHarness", bug).deploy()
     harness.record(NETUID, [2**256 - 1], bitmap([1]))
     assert harness.score_of(NETUID, 1) != 0

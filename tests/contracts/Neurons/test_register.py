@@ -331,7 +331,7 @@ def test_take_replaced__not_by_others_and_not_twice(world, running, stranger):
 def test_seeded__registration_that_serves_at_once__moves_the_running_set():
     bug = (
         "Subnets.vy",
-        "        next_epoch=eras._next_epoch(netuid, tick),\n        max_uids",
+        "        next_epoch=self._next_epoch(netuid),\n        max_uids",
         "        next_epoch=epoch,\n        max_uids",
     )
     world = deploy_world(MINIMAL, Subnets=seeded("Subnets", bug))

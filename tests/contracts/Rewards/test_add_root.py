@@ -49,6 +49,21 @@ def test_add_root__epoch_that_has_one_or_an_earlier_one__reverts(
     assert payroll.rewards.root_of(payroll.netuid, 5) == ROOT
 
 
+def test_add_root__last_epoch_of_an_evicted_subnet_after_the_next_ones_first__both_stay(
+    payroll: Payroll,
+) -> None:
+    first = 1 << 32
+    payroll.rewards.add_root(payroll.netuid, first, ROOT, 4, 3, sender=payroll.settlement)
+    payroll.rewards.add_root(payroll.netuid, 7, b"\x12" * 32, 5, 4, sender=payroll.settlement)
+    assert payroll.rewards.root_of(payroll.netuid, first) == ROOT
+    assert payroll.rewards.root_of(payroll.netuid, 7) == b"\x12" * 32
+    assert payroll.rewards.received_rao(payroll.netuid) == 7
+    with boa.reverts("rewards: root is there"):
+        payroll.rewards.add_root(payroll.netuid, 7, ROOT, 5, 4, sender=payroll.settlement)
+    with boa.reverts("rewards: not a later epoch"):
+        payroll.rewards.add_root(payroll.netuid, first, ROOT, 4, 3, sender=payroll.settlement)
+
+
 def test_add_root__other_subnets__have_epochs_of_their_own(payroll: Payroll) -> None:
     payroll.rewards.add_root(payroll.netuid, 5, ROOT, 4, 0, sender=payroll.settlement)
     payroll.rewards.add_root(payroll.netuid + 1, 2, ROOT, 4, 0, sender=payroll.settlement)

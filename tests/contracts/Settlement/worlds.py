@@ -300,7 +300,7 @@ def open_stage(
     near.set_subnet(
         max_uids,
         role_address("owner"),
-        (kappa, penalty, average_ppm, role_address("owner hotkey")),
+        (kappa, penalty, average_ppm, role_address("owner hotkey"), True),
     )
     return Stage(max_uids, settlement, examiner, rewards, tao, near, genesis_at)
 

@@ -8,15 +8,22 @@ from hypothesis import strategies as st
 
 from offchain.protocol.lock_cost import lock_cost_rao
 from tests.contracts import life
-from tests.contracts.deployment import RAO, compiled, role_address
+from tests.contracts.deployment import FULL, RAO, compiled, deploy_world, role_address
 
 OWNER = role_address("owner")
-OWNER_HOTKEY = life.key("owner hotkey").address
+HOTKEY = life.key("owner hotkey")
+OWNER_HOTKEY = HOTKEY.address
 
 
 def pay(world, *, max_uids=16, max_validators=4, hotkey=OWNER_HOTKEY, limit=life.NO_LIMIT):
     world.give(OWNER, world.subnets.cost_rao(), world.address["Subnets"])
-    return world.subnets.create(hotkey, max_uids, max_validators, limit, sender=OWNER)
+    return create(world, max_uids, max_validators, limit, hotkey=hotkey)
+
+
+def create(world, max_uids, max_validators, limit, hotkey=OWNER_HOTKEY):
+    """Create with the consent of the owner's hotkey."""
+    consent = life.owning(world, HOTKEY, OWNER)
+    return world.subnets.create(hotkey, max_uids, max_validators, limit, consent, sender=OWNER)
 
 
 def test_create__first__locks_the_cost_and_tells(world):
@@ -68,7 +75,7 @@ def test_create__cost_rose_since_the_quote__reverts(world):
     world.give(OWNER, 2 * quoted, world.address["Subnets"])
     before = world.tao.balanceOf(OWNER)
     with boa.reverts("subnets: cost above maximum"):
-        world.subnets.create(OWNER_HOTKEY, 16, 4, quoted, sender=OWNER)
+        create(world, 16, 4, quoted)
     assert world.tao.balanceOf(OWNER) == before
 
 
@@ -93,18 +100,50 @@ def test_create__without_allowance__reverts_and_leaves_no_subnet(world):
     world.give(OWNER, world.subnets.cost_rao())
     world.tao.approve(world.address["Subnets"], 0, sender=OWNER)
     with boa.reverts():
-        world.subnets.create(OWNER_HOTKEY, 16, 4, life.NO_LIMIT, sender=OWNER)
+        create(world, 16, 4, life.NO_LIMIT)
     assert not world.subnets.exists(1)
 
 
-def test_create__all_128_taken__reverts(world):
-    for _ in range(128):
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"chain_id": 5},
+        {"contract": role_address("another contract")},
+        {"for_owner": role_address("sniper")},
+        {"nonce": 1},
+    ],
+)
+def test_create__consent_for_something_else__reverts(world, changed):
+    world.give(OWNER, world.subnets.cost_rao(), world.address["Subnets"])
+    consent = life.owning(world, HOTKEY, OWNER, **changed)
+    for signature in (consent, b"", consent[:64]):
+        with boa.reverts("subnets: no consent"):
+            world.subnets.create(OWNER_HOTKEY, 16, 4, life.NO_LIMIT, signature, sender=OWNER)
+
+
+def test_create__consent_twice__reverts(world):
+    consent = life.owning(world, HOTKEY, OWNER)
+    world.give(OWNER, 10**6 * RAO // 10, world.address["Subnets"])
+    world.subnets.create(OWNER_HOTKEY, 16, 4, life.NO_LIMIT, consent, sender=OWNER)
+    with boa.reverts("subnets: no consent"):
+        world.subnets.create(OWNER_HOTKEY, 16, 4, life.NO_LIMIT, consent, sender=OWNER)
+
+
+def test_create__by_the_hotkey_itself__needs_no_signature(world, miner):
+    world.give(miner, world.subnets.cost_rao(), world.address["Subnets"])
+    netuid = world.subnets.create(miner, 16, 4, life.NO_LIMIT, b"", sender=miner)
+    assert world.subnets.owner_hotkey_at(netuid, 0) == miner
+    assert world.subnets.nonce_of(miner) == 0
+
+
+def test_create__rate_limit_of_mainnet__one_in_28_800_ticks():
+    world = deploy_world(FULL)
+    pay(world)
+    world.warp(world.preset.creation_rate_limit_ticks - 1)
+    with boa.reverts("subnets: created too recently"):
         pay(world)
-        world.warp(2 * world.preset.lock_reduction_ticks)
-    assert world.subnets.subnet_count() == 128
-    world.give(OWNER, 1_000 * RAO, world.address["Subnets"])
-    with boa.reverts("subnets: no netuid free"):
-        world.subnets.create(OWNER_HOTKEY, 16, 4, life.NO_LIMIT, sender=OWNER)
+    world.warp(1)
+    assert pay(world) == 2
 
 
 @pytest.fixture(scope="module")

@@ -80,8 +80,8 @@ def test_incarnations_at__only_subnets_that_were_started_before_the_tick(world):
     "right, wrong",
     [
         ("& _MASK_32 >= tick:", "& _MASK_32 > tick:"),
-        ("offset: uint256 = 32 * (_LANES - 1 - (netuid - 1)", "offset: uint256 = 32 * ((netuid - 1)"),
-        ("    if netuid != c.ROOT_NETUID:\n        self._enter", "    if True:\n        self._enter"),
+        ("uint256 = 32 * (_LANES - 1 - (netuid - 1)", "uint256 = 32 * ((netuid - 1)"),
+        ("    if netuid != c.ROOT_NETUID:\n        self._ent", "    if True:\n        self._ent"),
     ],
 )
 def test_incarnations_at__seeded__trips(right, wrong):

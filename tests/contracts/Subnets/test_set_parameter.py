@@ -31,7 +31,10 @@ def setter(world, row):
 @pytest.mark.parametrize("row", HYPERPARAMETERS, ids=IDS)
 def test_table__contract_equals_python(harness, row):
     by_timelock = row.authority is Authority.TIMELOCK
-    assert tuple(harness.row(row.id)) == (row.default, row.least, row.most, by_timelock)
+    assert tuple(harness.row(row.id)) == (
+        *(row.default, row.least, row.most, by_timelock),
+        row.has_freeze,
+    )
 
 
 def test_table__ids_run_from_1_and_the_contract_has_no_more(harness):
@@ -177,7 +180,7 @@ def test_set_parameter__only_the_timelock_sets_the_timelocks(world, netuid, stra
 
 def test_set_parameter__unknown_parameter_or_netuid__reverts(world, netuid):
     timelock = world.address["Timelock"]
-    for unknown in (0, 11, 2**255):
+    for unknown in (0, len(HYPERPARAMETERS) + 1, 2**255):
         with boa.reverts("subnets: unknown parameter"):
             world.subnets.set_parameter(netuid, unknown, 1, sender=timelock)
         with boa.reverts("subnets: unknown parameter"):

@@ -56,7 +56,7 @@ def test_set_schedule__at_the_bounds__holds_from_epoch_0(world, netuid, schedule
 
 def test_set_schedule__running__begins_an_era_at_the_boundary_after_the_next(world, netuid):
     t0 = life.start(world, netuid)
-    life.go_to_epoch(world, netuid, 3, plus=11)
+    life.go_to_epoch(world, netuid, 3, plus=9)
     world.subnets.set_schedule(netuid, 20, 5, 6, sender=OWNER)
     (era,) = world.subnets.get_logs()
     assert (era.netuid, era.start_epoch, era.start_tick) == (netuid, 5, t0 + 5 * 12)
@@ -103,7 +103,7 @@ def windows_agree(harness, seed):
     rng = random.Random(seed)
     netuid = seed + 1
     t0 = rng.randrange(1, 100)
-    harness.begin(netuid, t0, 12, 4, 3)
+    harness.begin(netuid, t0, 0, 12, 4, 3)
     eras = [Era(t0, 0, 12, 4, 3)]
     tick = 0
     for _ in range(40):
