@@ -71,11 +71,15 @@ _LOOPBACK_IPV4: constant(uint256) = 127 * 2**24 + 1
 _LOOPBACK_IPV6: constant(uint256) = 1
 _MASK_32: constant(uint256) = 2**32 - 1
 
+# lives of subnets that one hotkey may have registered in and still be swapped
+MAX_LIVES: constant(uint256) = 128
+
 TAO: immutable(IERC20)
 EMISSION: immutable(IEmission)
 STAKING: immutable(IStaking)
 SUBNETS: immutable(ISubnets)
 SETTLEMENT: immutable(address)
+KEYS: immutable(address)
 
 # of a registration id: ip 128 | port 16 | ip_type 8 | protocol 8 | version 32 | served_tick 64
 _axons: HashMap[uint256, uint256]
@@ -89,6 +93,7 @@ def __init__(
     staking: address,
     subnets: address,
     settlement: address,
+    keys: address,
     genesis_at: uint256,
     tick_seconds: uint256,
 ):
@@ -98,6 +103,7 @@ def __init__(
     @param staking Owns hotkeys and knows their stake.
     @param subnets Knows epochs and parameters.
     @param settlement Reports scores and takes the replaced-bitmaps.
+    @param keys Swaps hotkeys.
     @param genesis_at Unix time of tick 0.
     @param tick_seconds Seconds of a tick.
     """
@@ -108,6 +114,7 @@ def __init__(
     STAKING = IStaking(staking)
     SUBNETS = ISubnets(subnets)
     SETTLEMENT = settlement
+    KEYS = keys
 
 
 @external
@@ -261,6 +268,27 @@ def commit_model(netuid: uint256, model_hash: bytes32, profile_hash: bytes32):
         model_hash=model_hash,
         profile_hash=profile_hash,
     )
+
+
+@external
+def swap_hotkey(old_hotkey: address, new_hotkey: address, lives: DynArray[uint256, MAX_LIVES]):
+    """
+    @notice Give all that a hotkey has here to another one that never was a hotkey; only Keys, which
+            has checked the coldkey and the new key's consent.
+    @dev Loops over <= 128 lives.
+    @param old_hotkey The key that is retired.
+    @param new_hotkey The key that takes its place.
+    @param lives Every life of a subnet in which the old key ever registered, each once.
+    """
+    assert msg.sender == KEYS, "neurons: not keys"
+    # INVARIANT: nothing stays with the old key.
+    assert len(lives) == hotkeys._lives(old_hotkey), "neurons: not all lives"
+
+    for life: uint256 in lives:
+        hotkeys._swap(life, old_hotkey, new_hotkey)
+    number: uint256 = root._swap(old_hotkey, new_hotkey)
+    if number != 0:
+        hotkeys._name(ids._pack(c.ROOT_NETUID, root.MEMBER_UID, number), new_hotkey)
 
 
 @external
@@ -491,7 +519,18 @@ def nonce_of(hotkey: address) -> uint256:
     @param hotkey The key.
     @return Number of its registrations.
     """
-    return hotkeys._nonces[hotkey]
+    return hotkeys._nonce(hotkey)
+
+
+@external
+@view
+def lives_of(hotkey: address) -> uint256:
+    """
+    @notice In how many lives of subnets a hotkey registered.
+    @param hotkey The key.
+    @return Their number; each counts once, whether or not the hotkey is still there.
+    """
+    return hotkeys._lives(hotkey)
 
 
 @external
@@ -673,7 +712,9 @@ def _stake_at(registration_id: uint256, tick: uint256) -> uint256:
     """
     @notice Stake behind a neuron's hotkey at a tick that is over.
     """
-    return staticcall STAKING.stake_at(hotkeys._hotkey_of(registration_id), tick)
+    return staticcall STAKING.stake_for(
+        hotkeys._hotkey_of(registration_id), ids._netuid(registration_id), tick
+    )
 
 
 @internal
@@ -685,7 +726,7 @@ def _check_consent(netuid: uint256, hotkey: address, coldkey: address, signature
     # SAFETY: a signature of odd length recovers to zero, which is nobody's key.
     assert hotkey != empty(address), "neurons: no hotkey"
     digest: bytes32 = eip712._hash_typed_data_v4(
-        keccak256(abi_encode(_CONSENT_TYPE, netuid, hotkey, coldkey, hotkeys._nonces[hotkey]))
+        keccak256(abi_encode(_CONSENT_TYPE, netuid, hotkey, coldkey, hotkeys._nonce(hotkey)))
     )
     assert ecdsa._recover_sig(digest, signature) == hotkey, "neurons: no consent"
 

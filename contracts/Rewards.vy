@@ -207,7 +207,7 @@ def _pay(netuid: uint256, claim: IRewards.Claim):
         assert extcall TAO.transfer(coldkey, server_rao, default_return_value=True)
     if validator_rao != 0:
         assert extcall TAO.transfer(STAKING.address, validator_rao, default_return_value=True)
-        extcall STAKING.credit(hotkey, validator_rao)
+        extcall STAKING.credit(hotkey, netuid, validator_rao)
 
 
 @internal

@@ -143,11 +143,11 @@ def reveal_weights(
     row_hash: bytes32 = rows._hash(masked)
     row_sum: uint256 = rows._sum(masked)
     # Stake that arrives during the epoch, or leaves before its end, does not count in it.
-    stake_rao: uint256 = staticcall STAKING.stake_at_hint(
-        hotkey, window.start_tick - 1, index_before
+    stake_rao: uint256 = staticcall STAKING.stake_for_hint(
+        hotkey, netuid, window.start_tick - 1, index_before
     )
-    stake_after_rao: uint256 = staticcall STAKING.stake_at_hint(
-        hotkey, window.start_tick + window.tempo - 1, index_after
+    stake_after_rao: uint256 = staticcall STAKING.stake_for_hint(
+        hotkey, netuid, window.start_tick + window.tempo - 1, index_after
     )
     stake_rao = min(stake_rao, stake_after_rao)
 

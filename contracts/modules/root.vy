@@ -9,7 +9,8 @@
         registration id has the uid MEMBER_UID, which is no column, and its member number as
         generation.
 @custom:invariant
-        A hotkey has one member number for ever, and a member number one hotkey.
+        A hotkey has one member number, and a member number one hotkey.
+        A number changes hands only when its coldkey swaps the hotkey.
         A column whose subnet is not the one of the last close is replaced.
 """
 
@@ -40,6 +41,19 @@ def _member(hotkey: address) -> uint256:
         number = self._count + 1
         self._count = number
         self._numbers[hotkey] = number
+    return number
+
+
+@internal
+def _swap(old_hotkey: address, new_hotkey: address) -> uint256:
+    """
+    @notice Give a hotkey's membership to another one that has none.
+    @return The member number; 0 = none.
+    """
+    # INVARIANT: a key that never had a pool has no stake, so it has no number that would be lost
+    number: uint256 = self._numbers[old_hotkey]
+    self._numbers[old_hotkey] = 0
+    self._numbers[new_hotkey] = number
     return number
 
 

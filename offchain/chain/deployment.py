@@ -52,6 +52,7 @@ ORDER = (
     "Staking",
     "Subnets",
     "Neurons",
+    "Keys",
     "Weights",
     "YumaKernel",
     "Examiner",

@@ -113,7 +113,7 @@ CONSTRUCTORS: dict[str, Callable[[Preset, Addresses, int], tuple[Any, ...]]] = {
         *(genesis, p.tick_seconds, p.genesis_rao),
     ),
     "Staking": lambda p, a, genesis: (
-        *(a[name] for name in ("Tao", "Neurons", "Rewards")),
+        *(a[name] for name in ("Tao", "Neurons", "Keys", "Rewards")),
         *(genesis, p.tick_seconds, p.unbonding_ticks, p.vesting_ticks, p.min_stake_rao),
     ),
     "Subnets": lambda p, a, genesis: (
@@ -124,7 +124,11 @@ CONSTRUCTORS: dict[str, Callable[[Preset, Addresses, int], tuple[Any, ...]]] = {
         *(p.subnet_immunity_ticks, p.creation_rate_limit_ticks),
     ),
     "Neurons": lambda p, a, genesis: (
-        *(a[name] for name in ("Tao", "Emission", "Staking", "Subnets", "Settlement")),
+        *(a[name] for name in ("Tao", "Emission", "Staking", "Subnets", "Settlement", "Keys")),
+        *(genesis, p.tick_seconds),
+    ),
+    "Keys": lambda p, a, genesis: (
+        *(a[name] for name in ("Tao", "Emission", "Staking", "Neurons")),
         *(genesis, p.tick_seconds),
     ),
     "Weights": lambda p, a, genesis: (

@@ -12,8 +12,9 @@ from contracts.modules import share_pool
 
 initializes: share_pool
 
-KEY: constant(address) = 0x0000000000000000000000000000000000000001
+KEY: constant(uint256) = 1
 ONE: constant(address) = 0x0000000000000000000000000000000000000002
+OTHER: constant(address) = 0x0000000000000000000000000000000000000003
 
 
 @internal
@@ -26,41 +27,69 @@ def _holds(fact: bool):
 @internal
 def _put(assets_rao: uint256, shares: uint256, held: uint256):
     """
-    @notice A pool of any size, of which one member holds any part.
+    @notice A pool of any size, of which one member that does not own it holds any part.
     """
-    assert held <= shares
-    share_pool.pools[KEY].assets_rao = assets_rao
-    share_pool.pools[KEY].shares = shares
-    share_pool.members[KEY][ONE] = held
-    share_pool.total_assets_rao = assets_rao
+    assert held <= shares and shares < 2**76
+    pool: uint256 = assets_rao << share_pool.ASSETS_SHIFT | shares << share_pool.SHARES_SHIFT
+    share_pool._store(KEY, share_pool._set_held(KEY, pool, ONE, False, held, 0), 0, 0)
+    share_pool._set_total(assets_rao, 0)
 
 
 @external
-def fuzz_buy_and_sell__never_gains(assets_rao: uint64, shares: uint64, amount_rao: uint64, tick: uint64):
+def fuzz_buy_and_sell__never_gains(assets_rao: uint48, shares: uint64, amount_rao: uint48, tick: uint32):
     self._put(convert(assets_rao, uint256), convert(shares, uint256), 0)
-    bought: uint256 = share_pool._buy(KEY, ONE, convert(amount_rao, uint256), convert(tick, uint256))
-    back_rao: uint256 = share_pool._sell(KEY, ONE, bought, convert(tick, uint256))
+    bought: uint256 = share_pool._buy(KEY, ONE, False, convert(amount_rao, uint256), convert(tick, uint256))
+    back_rao: uint256 = (share_pool._sell(KEY, ONE, False, bought, convert(tick, uint256)))[0]
     self._holds(back_rao <= convert(amount_rao, uint256))
 
 
 @external
 def check_buy__one_delta_for_member_and_sum(assets_rao: uint256, shares: uint256, held: uint256, amount_rao: uint256, tick: uint256):
-    assert assets_rao < 2**64 and shares < 2**96 and amount_rao < 2**64 and tick < 2**40
+    assert assets_rao < 2**54 and amount_rao < 2**54 and tick < 2**36
+    # the word of a pool has room for all rao and for a million shares each
+    assert shares <= (assets_rao + 1) * 10**6
     self._put(assets_rao, shares, held)
-    bought: uint256 = share_pool._buy(KEY, ONE, amount_rao, tick)
-    self._holds(share_pool.members[KEY][ONE] == held + bought)
-    self._holds(share_pool.pools[KEY].shares == shares + bought)
-    self._holds(share_pool.pools[KEY].assets_rao == assets_rao + amount_rao)
-    self._holds(share_pool.total_assets_rao == assets_rao + amount_rao)
+    bought: uint256 = share_pool._buy(KEY, ONE, False, amount_rao, tick)
+    self._holds(share_pool._held_now(KEY, ONE, False) == held + bought)
+    self._holds(share_pool._all_shares(KEY) == shares + bought)
+    self._holds(share_pool._assets(KEY) == assets_rao + amount_rao)
+    self._holds(share_pool._total_rao() == assets_rao + amount_rao)
 
 
 @external
 def check_sell__never_more_than_is_held_or_there(assets_rao: uint256, shares: uint256, held: uint256, sold: uint256, tick: uint256):
-    assert assets_rao < 2**64 and shares < 2**96 and tick < 2**40
+    assert assets_rao < 2**54 and tick < 2**36
+    assert sold < shares  # the last exit empties the pool: another check
     self._put(assets_rao, shares, held)
-    out_rao: uint256 = share_pool._sell(KEY, ONE, sold, tick)
+    out_rao: uint256 = (share_pool._sell(KEY, ONE, False, sold, tick))[0]
     self._holds(sold <= held)
-    self._holds(share_pool.members[KEY][ONE] == held - sold)
-    self._holds(share_pool.pools[KEY].shares == shares - sold)
+    self._holds(share_pool._held_now(KEY, ONE, False) == held - sold)
+    self._holds(share_pool._all_shares(KEY) == shares - sold)
     self._holds(out_rao <= assets_rao)
-    self._holds(share_pool.pools[KEY].assets_rao + out_rao == assets_rao)
+    self._holds(share_pool._assets(KEY) + out_rao == assets_rao)
+
+
+@external
+def check_last_exit__leaves_an_empty_pool(assets_rao: uint256, shares: uint256, tick: uint256):
+    assert assets_rao < 2**54 and tick < 2**36 and shares > 0
+    self._put(assets_rao, shares, shares)
+    out_rao: uint256 = 0
+    rest_rao: uint256 = 0
+    kept_rao: uint256 = 0
+    out_rao, rest_rao, kept_rao = share_pool._sell(KEY, ONE, False, shares, tick)
+    self._holds(out_rao + rest_rao == assets_rao)
+    self._holds(kept_rao == 0)
+    self._holds(share_pool._assets(KEY) == 0)
+    self._holds(share_pool._total_rao() == 0)
+
+
+@external
+def check_hand__sum_stays(assets_rao: uint256, shares: uint256, held: uint256, given: uint256, to_owner: bool, tick: uint256):
+    assert assets_rao < 2**54 and tick < 2**36
+    self._put(assets_rao, shares, held)
+    share_pool._hand(KEY, ONE, False, OTHER, to_owner, given, tick)
+    self._holds(given <= held)
+    self._holds(share_pool._held_now(KEY, ONE, False) == held - given)
+    self._holds(share_pool._held_now(KEY, OTHER, to_owner) == given)
+    self._holds(share_pool._all_shares(KEY) == shares)
+    self._holds(share_pool._assets(KEY) == assets_rao)

@@ -48,8 +48,8 @@ BUGS = {
     ),
     "shares come from nowhere": (
         "modules/share_pool.vy",
-        "self.members[key][member] += shares",
-        "self.members[key][member] += shares + 1",
+        "self._held(id, pool, member, is_owner) + shares, tick)",
+        "self._held(id, pool, member, is_owner) + shares + 1, tick)",
         "ShareChecks",
         "check_buy__one_delta_for_member_and_sum",
     ),

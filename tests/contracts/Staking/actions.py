@@ -16,10 +16,10 @@ def stake(world: World, hotkey: str, coldkey: str, amount_rao: int) -> int:
     return world.staking.add_stake(hotkey, amount_rao, sender=coldkey)
 
 
-def credit(world: World, hotkey: str, amount_rao: int) -> None:
+def credit(world: World, hotkey: str, amount_rao: int, netuid: int = 1) -> None:
     """A dividend as Rewards brings it: the tokens first, then the word."""
     world.give(world.staking.address, amount_rao)
-    world.staking.credit(hotkey, amount_rao, sender=world.address["Rewards"])
+    world.staking.credit(hotkey, netuid, amount_rao, sender=world.address["Rewards"])
 
 
 def unbond_all(world: World, hotkey: str, coldkey: str) -> int:

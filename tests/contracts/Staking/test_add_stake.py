@@ -133,7 +133,7 @@ def test_C6_exit__among_many_small_delegations__costs_the_same(
     ],
 )
 def test_deploy__nonsense__reverts(unbonding: int, vesting: int, minimum: int, reason: str) -> None:
-    neighbours = [role_address(name) for name in ("tao", "neurons", "rewards")]
+    neighbours = [role_address(name) for name in ("tao", "neurons", "keys", "rewards")]
     clock = (boa.env.timestamp, MINIMAL.tick_seconds)
     with boa.reverts(reason):
         compiled("Staking").deploy(*neighbours, *clock, unbonding, vesting, minimum)

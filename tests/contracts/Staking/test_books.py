@@ -223,33 +223,34 @@ def test_C2_one_member_in_and_out__price_moves_by_nothing_that_pays() -> None:
 BUGS = {
     "I-05 a cancelled unbonding stays in the sum": (
         "Staking.vy",
-        "    self.total_unbonding_rao -= unbonding.amount_rao\n    shares: uint256",
-        "    shares: uint256",
+        "    self._drop_unbonding(unbonding_id, amount_rao)\n    shares: uint256",
+        "    self._unbondings[unbonding_id] = 0\n    shares: uint256",
     ),
     "I-06 a dividend is not counted in the sum": (
         "modules/share_pool.vy",
-        "    self.total_assets_rao += amount_rao\n    self.pools[key].vesting",
-        "    self.pools[key].vesting",
+        "    self._store(id, pool, vesting, tick)\n"
+        "    self._set_total(self._total_rao() + amount_rao, tick)\n",
+        "    self._store(id, pool, vesting, tick)\n",
     ),
     "I-07 sum and member get different deltas": (
         "modules/share_pool.vy",
-        "    self.pools[key].shares -= shares\n",
-        "    self.pools[key].shares -= shares - shares // 10**7\n",
+        "    pool -= amount_rao << ASSETS_SHIFT | shares << SHARES_SHIFT\n",
+        "    pool -= amount_rao << ASSETS_SHIFT | (shares - shares // 10**7) << SHARES_SHIFT\n",
     ),
     "I-07 sold shares stay with the member": (
         "modules/share_pool.vy",
-        "    self.members[key][member] -= shares\n",
-        "    self.members[key][member] -= shares // 2\n",
+        "self._set_held(id, pool, member, is_owner, held - shares, tick)",
+        "self._set_held(id, pool, member, is_owner, held - shares // 2, tick)",
     ),
     "I-09 selling rounds up": (
         "modules/share_pool.vy",
-        "    return shares * (self._vested(key, tick) + VIRTUAL_RAO) // all_shares",
-        "    return 1 + shares * (self._vested(key, tick) + VIRTUAL_RAO) // all_shares",
+        "    return shares * (self._vested(id, pool, tick) + VIRTUAL_RAO) // all_shares",
+        "    return 1 + shares * (self._vested(id, pool, tick) + VIRTUAL_RAO) // all_shares",
     ),
     "I-09 buying rounds up": (
         "modules/share_pool.vy",
-        "amount_rao * all_shares // (self._vested(key, tick) + VIRTUAL_RAO)",
-        "amount_rao * all_shares // (self._vested(key, tick) + VIRTUAL_RAO) + VIRTUAL_SHARES * 2",
+        "        // (self._vested(id, pool, tick) + VIRTUAL_RAO)\n",
+        "        // (self._vested(id, pool, tick) + VIRTUAL_RAO) + VIRTUAL_SHARES * 2\n",
     ),
 }
 

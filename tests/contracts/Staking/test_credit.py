@@ -71,9 +71,9 @@ def test_credit__anybody_else_or_unknown_hotkey__reverts(
 ) -> None:
     for caller in {stranger, validator, *pools.address.values()} - {pools.address["Rewards"]}:
         with boa.reverts("staking: not rewards"):
-            pools.staking.credit(hotkey, 1, sender=caller)
+            pools.staking.credit(hotkey, 1, 1, sender=caller)
     with boa.reverts("staking: unknown hotkey"):
-        pools.staking.credit(stranger, 1, sender=pools.address["Rewards"])
+        pools.staking.credit(stranger, 1, 1, sender=pools.address["Rewards"])
 
 
 @pytest.mark.parametrize("amount", [0, 1, 2, 5])

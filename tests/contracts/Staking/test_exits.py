@@ -208,9 +208,9 @@ def test_C3_drained_pool__next_member_starts_afresh_and_old_rows_are_worth_nothi
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("    self.total_assets_rao -= rest_rao\n", ""),
-        ("    self.pools[key] = empty(Pool)\n", ""),
-        ("    if self.pools[key].shares > 0:\n", "    if self.pools[key].shares >= 0:\n"),
+        ("self._total_rao() - amount_rao - rest_rao", "self._total_rao() - amount_rao"),
+        ("        pool = 0\n        vesting &= MASK_40\n", ""),
+        ("    if self._shares(pool) == 0:\n", "    if self._shares(pool) == 2**80:\n"),
     ],
 )
 def test_C3_seeded_bug__rest_of_an_empty_pool_stays__is_found(

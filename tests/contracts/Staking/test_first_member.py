@@ -71,10 +71,9 @@ def test_C8_seeded_bug__price_from_the_balance__is_moved_by_a_gift(
         "Staking",
         (
             "Staking.vy",
-            "    return share_pool._worth(hotkey, share_pool.members[hotkey][coldkey], "
-            "ticks._tick())",
-            "    return staticcall TAO.balanceOf(self) * share_pool.members[hotkey][coldkey] "
-            "// max(share_pool.pools[hotkey].shares, 1)",
+            "    return share_pool._value(names._id_in(word), shares, ticks._tick())",
+            "    return staticcall TAO.balanceOf(self) * shares "
+            "// max(share_pool._all_shares(names._id_in(word)), 1)",
         ),
     )
     world = deploy_world(only=TOKENS, Staking=source)

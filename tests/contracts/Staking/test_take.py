@@ -106,7 +106,7 @@ def test_set_take__bounds_and_owner(pools: World, hotkey: str, validator: str, m
 def test_C7_seeded_bug__rise_at_once__is_found(hotkey: str, validator: str, delegator: str) -> None:
     source = seeded(
         "Staking",
-        ("Staking.vy", "if from_tick > 0 and ticks._tick() >= from_tick:", "if from_tick > 0:"),
+        ("modules/takes.vy", "if from_tick > 0 and tick >= from_tick:", "if from_tick > 0:"),
     )
     world = deploy_world(only=("Tao", "Emission", "Staking"), Staking=source)
     open_pool(world, hotkey, validator)
