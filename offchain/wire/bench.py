@@ -105,7 +105,7 @@ def _serve_wire(pipe: Connection) -> None:
 
         axon.attach(noop).attach(mirror)
         await axon.serve("127.0.0.1")
-        await _report(pipe, axon.port)
+        await report(pipe, axon.port)
 
     asyncio.run(main())
 
@@ -134,14 +134,14 @@ def _serve_asgi(pipe: Connection) -> None:
             config = uvicorn.Config(app, log_level="error", lifespan="off", access_log=False)
             server = uvicorn.Server(config)
             serving = asyncio.create_task(server.serve([sock]))
-            await _report(pipe, sock.getsockname()[1])
+            await report(pipe, sock.getsockname()[1])
             server.should_exit = True
             await serving
 
     asyncio.run(main())
 
 
-async def _report(pipe: Connection, port: int) -> None:
+async def report(pipe: Connection, port: int) -> None:
     """Tell the port; then answer every message with (CPU seconds, resident MiB) until "stop"."""
     pipe.send(port)
     loop = asyncio.get_running_loop()
@@ -164,6 +164,8 @@ class Server:
         self._process = get_context("spawn").Process(target=target, args=(theirs,), daemon=True)
         self._process.start()
         self.port: int = self._pipe.recv()
+        assert self._process.pid is not None  # it was started
+        self.pid: int = self._process.pid
 
     def facts(self) -> tuple[float, float]:
         """(CPU seconds used, resident MiB)."""
@@ -218,7 +220,8 @@ async def measure(
     )  # fmt: skip
 
 
-def _dendrite(hotkey: LocalHotkey = VALIDATOR) -> Dendrite:
+def new_dendrite(hotkey: LocalHotkey = VALIDATOR) -> Dendrite:
+    """A caller without bounds of its own."""
     egress = Egress(localnet=True, dials_per_ip_per_s=1e6)
     return Dendrite(hotkey, DOMAIN, chain_time=_chain_time, egress=egress, limits=LIMITS)
 
@@ -226,7 +229,7 @@ def _dendrite(hotkey: LocalHotkey = VALIDATOR) -> Dendrite:
 async def bench_wire(rounds: int, soak_s: float) -> list[Row]:
     """No-op and 1 MiB rows, best CPU of some rounds, and the soak."""
     server = Server(_serve_wire)
-    dendrite = _dendrite()
+    dendrite = new_dendrite()
     there = Endpoint(MINER.address, "127.0.0.1", server.port)
     noop, tensor = Noop(), Mirror(x=Tensor.of(np.ones(2**18, dtype=np.float32)))
 
@@ -260,7 +263,7 @@ async def bench_idle(count: int) -> float:
     server = Server(_serve_wire)
     there = Endpoint(MINER.address, "127.0.0.1", server.port)
     _, before = server.facts()
-    dendrites = [_dendrite(LocalHotkey((n + 10).to_bytes(32, "big"))) for n in range(count)]
+    dendrites = [new_dendrite(LocalHotkey((n + 10).to_bytes(32, "big"))) for n in range(count)]
     for start in range(0, count, 50):
         group = dendrites[start : start + 50]
         await asyncio.gather(*[d.call(there, Noop(), 30.0) for d in group])

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One authenticated connection: questions and answers both ways, bundled, sealed, receipted.
 
-Frames that are posted in the same turn of the event loop travel in one sealed WebSocket message:
-at many requests in flight one MAC and one system call serve all of them, and a lone request waits
-for nobody.
+Frames that are posted in the same turn of the event loop travel in one sealed WebSocket message, up
+to `limits.bundle_frames`: at many requests in flight one MAC and one system call serve several of
+them, both sides work at once, and a lone request waits for nobody.
 """
 
 import asyncio
@@ -363,7 +363,7 @@ class Link(WSListener):
             self._bodies.append(body)
             self._body_bytes = size
             self._body_hash = body_hash
-        if len(self._frames) >= 256:
+        if len(self._frames) >= self.node.limits.bundle_frames:
             self._flush()
         elif not self._flush_due:
             self._flush_due = True
