@@ -15,13 +15,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from offchain.chain.claims import open_claims
-from offchain.chain.hotkey import Hotkey
 from offchain.chain.miner_port import MinerPort
 from offchain.chain.outbox import Outbox
 from offchain.chain.transactions import Sender
 from offchain.localnet.chain_process import ChainSettings, start_chain
-from offchain.localnet.demo.cast import OWNER_COLDKEY, Player, Role
+from offchain.localnet.demo.cast import Player, Role
 from offchain.localnet.demo.stage import Keys, Stage, set_stage, start_subnet
 from offchain.localnet.supervisor import Service, Supervisor
 from offchain.protocol.errors import ChainError
@@ -68,8 +66,8 @@ def newcomer() -> Any:
 
 
 async def serve_and_wait(stage: Stage, miner: Any, say: Any) -> int:
-    """Serve until an epoch is final, claim, and return what the coldkey was paid, in rao."""
-    from miners import Settings
+    """Serve until the miner has claimed its first pay; what the coldkey was paid, in rao."""
+    from miners import ClaimPolicy, Settings
 
     network, keys = stage.network, Keys(stage.network.connection)
     hotkey = keys.signer(NEWCOMER.hotkey)
@@ -77,21 +75,18 @@ async def serve_and_wait(stage: Stage, miner: Any, say: Any) -> int:
     domain = Domain(network.deployment.chain_id, network.neurons.address)
     sender = Sender(network.connection, hotkey, Outbox(None))
     chain = MinerPort(network, stage.netuid, hotkey, sender, domain)
-    await miner.start(chain, hotkey, Settings(public_host="127.0.0.2"))
+    settings = Settings(public_host="127.0.0.2", claim=ClaimPolicy(every_epochs=1))
+    await miner.start(chain, hotkey, settings)
+    before = network.tao.balance_of(coldkey)
     start_tick = await asyncio.to_thread(start_subnet, stage, START_TICKS_AHEAD)
     say(f"serving {miner.model_hash.hex()[:16]}; the subnet starts at tick {start_tick}")
-    before = network.tao.balance_of(coldkey)
-    owner = Hotkey(network, keys.sender(OWNER_COLDKEY), stage.netuid)
     deadline = time.monotonic() + LIMIT_SECONDS
     try:
-        while time.monotonic() < deadline:
-            claims = await asyncio.to_thread(open_claims, network, stage.netuid)
-            if claims:  # anybody may claim for anybody
-                await asyncio.to_thread(owner.claim, claims)
-            earned = network.tao.balance_of(coldkey) - before
+        while time.monotonic() < deadline:  # the miner claims by itself
+            earned = await asyncio.to_thread(network.tao.balance_of, coldkey) - before
             if earned > 0:
                 return earned
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(0.5)
     finally:
         await miner.close()
     raise ChainError(
