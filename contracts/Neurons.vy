@@ -180,7 +180,7 @@ def poke(netuid: uint256, seat: uint256, uid: uint256):
     """
     terms: ISubnets.PokeTerms = staticcall SUBNETS.poke_terms(netuid)
     life: uint256 = ids._life(netuid, terms.next_epoch)
-    assert uid < generations._count(life), "neurons: no such uid"
+    self._check_below(uid, generations._count(life))
 
     self._take_seat(life, seat, ids._pack(netuid, uid, generations._latest(life, uid)), terms)
 
@@ -412,7 +412,7 @@ def seat_at(netuid: uint256, seat: uint256, epoch: uint256) -> INeurons.Seat:
     @param epoch Two epochs ago to the next one.
     @return Registration id and first epoch of its unbroken tenure; both 0 = empty.
     """
-    assert seat < c.MAX_SEATS, "neurons: no such seat"
+    self._check_below(seat, c.MAX_SEATS)
     life: uint256 = ids._life(netuid, epoch)
     registration_id: uint256 = 0
     since_epoch: uint256 = 0
@@ -433,7 +433,7 @@ def holder_of(netuid: uint256, seat: uint256, epoch: uint256) -> (uint256, addre
     @param epoch Two epochs ago to the next one.
     @return Registration id and hotkey; both 0 = nobody.
     """
-    assert seat < c.MAX_SEATS, "neurons: no such seat"
+    self._check_below(seat, c.MAX_SEATS)
     uid: uint256 = 0
     generation: uint256 = 0
     since_epoch: uint256 = 0
@@ -553,7 +553,7 @@ def pruning_of(netuid: uint256, uid: uint256) -> (uint256, uint256):
     @param uid Uid of the latest neuron.
     @return Its u16 score and the tick of its registration.
     """
-    assert uid < c.MAX_UIDS, "neurons: no such uid"
+    self._check_below(uid, c.MAX_UIDS)
     life: uint256 = self._running_life(netuid)
     return pruning._score(life, uid), pruning._registered_tick(life, uid)
 
@@ -565,7 +565,7 @@ def _take_seat(
     """
     @notice Give a seat of the next epoch to a neuron, or to a member of the root, if it is due to it.
     """
-    assert seat < terms.max_validators, "neurons: no such seat"
+    self._check_below(seat, terms.max_validators)
     uid: uint256 = ids._uid(registration_id)
     generation: uint256 = ids._generation(registration_id)
     # INVARIANT: one registration, one seat.
@@ -678,7 +678,7 @@ def _registration_at(life: uint256, uid: uint256, epoch: uint256) -> uint256:
     """
     @notice Registration id of a uid in an epoch; 0 = empty.
     """
-    assert uid < c.MAX_UIDS, "neurons: no such uid"
+    self._check_below(uid, c.MAX_UIDS)
     generation: uint256 = generations._at(life, uid, epoch)
     if generation == 0:
         return 0
@@ -778,12 +778,21 @@ def _check_endpoint(ip: uint256, port: uint256, ip_type: uint256):
     @notice Bittensor's rules for an axon (mechanics 5.6).
     """
     assert port > 0 and port <= _MAX_PORT, "neurons: bad port"
-    if ip_type == 4:
-        # below the broadcast address
-        assert ip < _MAX_IPV4 and ip != _LOOPBACK_IPV4, "neurons: bad ip"
-    else:
-        assert ip_type == 6, "neurons: bad ip type"
-        assert ip < _MAX_IPV6 and ip != _LOOPBACK_IPV6, "neurons: bad ip"
+    is_ipv4: bool = ip_type == 4
+    assert is_ipv4 or ip_type == 6, "neurons: bad ip type"
+    # below the broadcast address
+    most: uint256 = _MAX_IPV4 if is_ipv4 else _MAX_IPV6
+    loopback: uint256 = _LOOPBACK_IPV4 if is_ipv4 else _LOOPBACK_IPV6
+    assert ip < most and ip != loopback, "neurons: bad ip"
+
+
+@internal
+@pure
+def _check_below(number: uint256, count: uint256):
+    """
+    @notice There is a seat or a uid of this number.
+    """
+    assert number < count, "neurons: no such seat or uid"
 
 
 @internal

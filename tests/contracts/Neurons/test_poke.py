@@ -108,10 +108,10 @@ def test_poke__second_seat__reverts(world, running):
 
 def test_poke__unknown_seat_or_uid__reverts(world, running):
     for seat in (4, 63, 64, 2**255):
-        with boa.reverts("neurons: no such seat"):
+        with boa.reverts("neurons: no such seat or uid"):
             world.neurons.poke(running, seat, UID["small"])
     for uid in (4, 1_023, 2**255):
-        with boa.reverts("neurons: no such uid"):
+        with boa.reverts("neurons: no such seat or uid"):
             world.neurons.poke(running, 0, uid)
 
 
@@ -290,5 +290,5 @@ def test_seats_at__equals_seat_at(world, full):
         for number, word in enumerate(words):
             seat = world.neurons.seat_at(full, number, epoch)
             assert word == seat.registration_id << 64 | seat.since_epoch
-    with boa.reverts("neurons: no such seat"):
+    with boa.reverts("neurons: no such seat or uid"):
         world.neurons.seat_at(full, 64, 3)

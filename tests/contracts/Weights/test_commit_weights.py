@@ -41,7 +41,7 @@ def test_commit_weights__empty_seat__reverts(voting: Voting) -> None:
 
 
 def test_commit_weights__no_such_seat__reverts(voting: Voting) -> None:
-    with boa.reverts("neurons: no such seat"):
+    with boa.reverts("neurons: no such seat or uid"):
         voting.weights.commit_weights(voting.netuid, 64, HASH, sender=voting.hotkey(0))
 
 

@@ -91,15 +91,15 @@ def test_poke_root__stake_that_came_after_the_boundary__does_not_count(root):
 def test_poke_root__seated_already_or_no_such_seat__reverts(root):
     with boa.reverts("neurons: already seated"):
         root.world.neurons.poke_root(3, address("member 0"))
-    with boa.reverts("neurons: no such seat"):
+    with boa.reverts("neurons: no such seat or uid"):
         root.world.neurons.poke_root(64, address("larger"))
     root.world.neurons.poke_root(63, address("larger"))
 
 
 def test_neurons_words__do_not_work_on_the_root(root):
-    with boa.reverts("neurons: no such uid"):
+    with boa.reverts("neurons: no such seat or uid"):
         root.world.neurons.poke(ROOT, 2, MEMBER_UID)
-    with boa.reverts("neurons: no such uid"):
+    with boa.reverts("neurons: no such seat or uid"):
         root.world.neurons.poke(ROOT, 2, 0)
     with boa.reverts("neurons: registration closed"):
         life.register(root.world, ROOT, "larger")
