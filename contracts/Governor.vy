@@ -22,6 +22,7 @@ from snekmate.utils import ecdsa
 from snekmate.utils import eip712_domain_separator as eip712
 
 from contracts.interfaces import IGovernor
+from contracts.interfaces import IStaking
 from contracts.interfaces import ITimelock
 from contracts.modules import ballots
 from contracts.modules import clock as ticks
@@ -44,15 +45,6 @@ exports: (
     # EIP-5267
     eip712.eip712Domain,
 )
-
-
-interface IStaking:
-    def owner_of(hotkey: address) -> address: view
-    def stake_at(hotkey: address, tick: uint256) -> uint256: view
-    def member_stake_at(hotkey: address, coldkey: address, tick: uint256) -> uint256: view
-    def total_stake_at(tick: uint256) -> uint256: view
-    def pool_id_of(hotkey: address) -> uint256: view
-    def account_of(coldkey: address) -> address: view
 
 
 # What happens to a proposal; votes are in `ballots`.
