@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From an untrained torch module to the first earned rao: `python -m offchain.localnet.first_rao`.
+"""A network for a newcomer's first rao: a chain, the contracts, a subnet with two validators.
 
-A local chain, the contracts, a subnet with two validators as processes; and a newcomer, who only
-writes what is in `newcomer()`: a torch module, a few seconds of training, and a `Miner` around it.
+What the newcomer writes is in `examples/first_rao.py`, which runs here.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,35 +33,7 @@ VALIDATORS = (
     Player("validator-2", Role.HONEST_VALIDATOR, "dev:7", "dev:8", stake_rao=2_000 * RAO_PER_TAO),
 )
 START_TICKS_AHEAD = 5  # enough for two validators to poke
-TRAINING_STEPS = 200
 LIMIT_SECONDS = 120.0
-
-
-def newcomer() -> Any:
-    """All that a researcher writes: a module, its training, a miner."""
-    import numpy as np
-    import torch
-
-    from miners import Miner
-    from offchain.subnets import vision
-
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    module = torch.nn.Sequential(
-        torch.nn.Flatten(), torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10)
-    )
-    optimizer = torch.optim.AdamW(module.parameters(), lr=5e-3)
-    rng = np.random.default_rng(0)
-    images, labels = (array[: vision.TRAINING_IMAGES] for array in vision.digits())
-    for _ in range(TRAINING_STEPS):
-        chosen = rng.integers(0, len(images), 128)
-        seen = torch.from_numpy(vision.distort(images[chosen], rng))
-        loss = torch.nn.functional.cross_entropy(module(seen), torch.from_numpy(labels[chosen]))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    module.append(torch.nn.Softmax(dim=1))
-    return Miner.from_torch(module, "vision", FOLDER / "model.onnx")
 
 
 async def serve_and_wait(stage: Stage, miner: Any, say: Any) -> int:
@@ -94,12 +65,17 @@ async def serve_and_wait(stage: Stage, miner: Any, say: Any) -> int:
     )
 
 
-def run(chain_kind: str = "anvil", say: Any = print) -> int:
-    """The whole way; returns what was earned, in rao. ConfigError, ChainError as its parts."""
+def earn(
+    make_miner: Callable[[Path], Any], chain_kind: str = "anvil", say: Callable[[str], Any] = print
+) -> int:
+    """The whole way; returns what was earned, in rao. ConfigError, ChainError as its parts.
+
+    `make_miner(folder)` trains and exports a `miners.Miner`.
+    """
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     say("training a torch module and exporting it")
-    miner = newcomer()
+    miner = make_miner(FOLDER)
     kind = "ganache" if chain_kind == "ganache" else "anvil"
     say(f"starting {kind}")
     with start_chain(ChainSettings(kind=kind, log_file=FOLDER / "chain.log")) as chain:
@@ -121,18 +97,3 @@ def _validator(url: str, stage: Stage, member: Player) -> Service:
         restart="on-failure",
         restart_limit=3,
     )
-
-
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description="From a torch module to the first earned rao")
-    parser.add_argument("--chain", choices=["anvil", "ganache"], default="anvil")
-    options = parser.parse_args()
-    began = time.monotonic()
-    earned = run(options.chain)
-    seconds = time.monotonic() - began
-    print(f"the newcomer earned {earned} rao, {seconds:.0f} s after an untrained module")
-
-
-if __name__ == "__main__":
-    main()

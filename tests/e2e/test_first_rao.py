@@ -12,7 +12,7 @@ import pytest
 @pytest.mark.e2e
 @pytest.mark.timeout(240)
 def test_newcomer__untrained_module__earns_in_under_two_minutes(tmp_path):
-    command = [sys.executable, "-m", "offchain.localnet.first_rao"]
+    command = [sys.executable, "examples/first_rao.py"]
     environment = os.environ | {"HOME": str(tmp_path)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=230)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
