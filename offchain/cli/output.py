@@ -85,6 +85,13 @@ def progress(what: str) -> Iterator[None]:
         thread.join()
 
 
+def log_to_stderr() -> None:
+    """For a command that works for a while and then answers: its answer stands alone on stdout."""
+    import structlog
+
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
+
+
 def show_error(error: Exception, verbose: bool, as_json: bool) -> None:
     """One sentence and the next step; the traceback only with -v."""
     if verbose:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from offchain.cli.options import HotkeyAddress, HotkeyName, Key, tao
-from offchain.cli.output import progress, show, show_table
+from offchain.cli.output import log_to_stderr, progress, show, show_table
 from offchain.cli.session import SERVICE_ATTEMPTS, Session
 
 app = typer.Typer(
@@ -142,6 +142,7 @@ def set_weights(
 
     session: Session = context.obj
     session.attempts = SERVICE_ATTEMPTS
+    log_to_stderr()
     chosen = parse_weights(pairs)
     sender = session.sender(session.signer(session.hotkey_name(hotkey)))
     stop = threading.Event()

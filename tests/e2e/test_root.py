@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The root on a live chain: two members weigh two subnets from the command line, the emission of
+the next epochs follows their vector to the rao, and a lie about the root is struck as everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from offchain.chain.coldkey import Coldkey
+from offchain.chain.emission import Drained, SharesSet
+from offchain.chain.events import read_events
+from offchain.chain.hotkey import Hotkey
+from offchain.chain.network import Network, open_network
+from offchain.chain.root import RootMember, root_row
+from offchain.chain.settlement import ProposalStruck
+from offchain.chain.subnet_history import SubnetHistory
+from offchain.chain.transactions import Sender
+from offchain.keys.development import development_signer
+from offchain.protocol.commits import Commitment, commit_hash
+from offchain.protocol.errors import ChainError
+from offchain.protocol.identifiers import RAO_PER_TAO
+from offchain.protocol.rows import pack_row, row_hash
+from offchain.settlement.history import State
+from offchain.validator.root import parse_weights
+from offchain.validator.settler import Settler
+from offchain.watcher.service import Watcher, WatcherSettings
+from offchain.watcher.verify import verify_epoch
+from tests.chain.conftest import PATIENCE, Localnet, start_localnet
+
+TAO = RAO_PER_TAO
+ROOT = 0
+MAX_UIDS = 16
+ONCE, SERVICE, FIRST, SECOND, WATCHER = "dev:3", "dev:4", "dev:5", "dev:6", "dev:7"
+VALIDATOR_OF = {1: FIRST, 2: SECOND}
+START_IN_TICKS = 12
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
+    """Anvil with a block every second."""
+    yield from start_localnet("anvil", tmp_path_factory.mktemp("root"))
+
+
+def signer(localnet: Localnet, name: str) -> Any:
+    return development_signer(name, localnet.chain.chain_id)
+
+
+def command(localnet: Localnet, home: Path, *words: str) -> subprocess.Popen[str]:
+    """`evmtensor` as a process with a home of its own."""
+    where = ["--url", localnet.url, "--deployment", str(localnet.path)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "offchain.cli", *words, *where, "--json"],
+        env=os.environ | {"EVMTENSOR_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def answer(process: subprocess.Popen[str]) -> Any:
+    out, error = process.communicate(timeout=120)
+    assert process.returncode == 0, error
+    return json.loads(out)
+
+
+@contextmanager
+def validating(localnet: Localnet, folder: Path, netuid: int) -> Iterator[None]:
+    """A validator of a subnet, with a fixed row, in a thread."""
+    network = open_network([localnet.url], localnet.path)
+    sender = Sender(network.connection, signer(localnet, VALIDATOR_OF[netuid]), patience=PATIENCE)
+    row = [0, 1] + [0] * (MAX_UIDS - 2)
+    hotkey = Hotkey(network, sender, netuid)
+    settler = Settler(network, hotkey, folder / str(netuid), lambda window: row)
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.is_set():
+            try:
+                settler.step()
+            except ChainError as error:
+                print(f"subnet {netuid}: {error}")
+            stop.wait(0.2)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        settler.stop()
+        thread.join()
+        settler.close()
+
+
+def wait_until(seconds: float, what: str, is_so: Any) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
+        time.sleep(0.2)
+
+
+def found(localnet: Localnet, home: Path) -> None:
+    """Two started subnets, one validator each, two members with stake, and the root started."""
+    network, clock = localnet.network, localnet.network.clock
+    owner = Coldkey(network, localnet.funded(100_000))
+    everybody = (ONCE, SERVICE, FIRST, SECOND, WATCHER)
+    for name in everybody:
+        owner.transfer(signer(localnet, name).address, 5_000 * TAO)
+    for netuid, name in VALIDATOR_OF.items():
+        created = owner.create_subnet(signer(localnet, name), MAX_UIDS, 4, 10_000 * TAO)
+        assert created.netuid == netuid
+        owner.register(netuid, signer(localnet, name), 20 * TAO)
+    for name in (ONCE, SERVICE):
+        owner.register(1, signer(localnet, name), 20 * TAO)
+    for name in everybody[:4]:
+        owner.add_stake(signer(localnet, name).address, 1_000 * TAO)
+    clock.wait_for(clock.tick() + 1)  # stake counts from the tick after it was added
+    for netuid in VALIDATOR_OF:
+        owner.start_subnet(netuid, clock.tick() + START_IN_TICKS)
+    started = answer(command(localnet, home, "root", "start", "--key", "dev:0", "--in-ticks", "12"))
+    assert started["netuid"] == ROOT
+
+
+def accrued_to_subnets(network: Network, block: int) -> int:
+    """All emission until a block, less the root's thousandth."""
+    emission = network.emission
+    drained = [
+        event.amount_rao + event.recycled_rao
+        for event in read_events(
+            emission, Drained, network.deployment.first_block, block, indexed=(ROOT,)
+        )
+    ]
+    total = int(emission.read("accrued_rao", block=block))
+    return total - emission.pending_rao(ROOT, block) - sum(drained)
+
+
+def share_of_epoch(network: Network, netuid: int, begin: int, end: int) -> int:
+    """What a subnet accrues between two of its closes, by the vectors in force and nothing else."""
+    emission = network.emission
+    turns = [
+        event.at.block_number for event in read_events(emission, SharesSet, begin + 1, end - 1)
+    ]
+    owed = int(emission.read("pending_q96", netuid, block=begin))
+    for first, last in pairwise([begin, *turns, end]):
+        shares = emission.shares(first)
+        gained = accrued_to_subnets(network, last) - accrued_to_subnets(network, first)
+        remainder = int(emission.read("remainder_q96", block=first))
+        owed += shares[netuid - 1] * (((gained << 96) + remainder) // sum(shares))
+    return owed >> 96
+
+
+def closes(network: Network, netuid: int, since_block: int) -> Sequence[Drained]:
+    return read_events(network.emission, Drained, since_block, indexed=(netuid,))
+
+
+def vote_by_hand(network: Network, member: RootMember) -> int:
+    """Commit and reveal a row of the next epoch; its number."""
+    clock = network.clock
+    epoch = network.subnets.next_epoch(ROOT)
+    window = network.subnets.window_of(ROOT, epoch)
+    clock.wait_for(window.start_tick)
+    seat = member.require_seat(epoch)
+    row = pack_row(root_row(network, parse_weights(["1=1", "2=3"])))
+    salt = secrets.token_bytes(32)
+    bound = Commitment(
+        chain_id=network.deployment.chain_id,
+        weights=network.weights.address,
+        netuid=ROOT,
+        epoch=epoch,
+        registration_id=seat.registration_id,
+    )
+    member.commit(window, seat.seat, commit_hash(bound, row_hash(row), salt))
+    clock.wait_for(window.end_tick)
+    member.reveal(window, member.reveal_call(window, seat.seat, row, salt))
+    clock.wait_for(window.end_tick + window.reveal_ticks)
+    return epoch
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_root__vector_of_70_and_30__emission_follows_it_to_the_rao(chain, tmp_path):
+    network = chain.network
+    found(chain, tmp_path / "starter")
+    weights = tmp_path / "root.toml"
+    weights.write_text("[weights]\n1 = 0.7\n2 = 0.3\n")
+    service = command(
+        chain, tmp_path / "service",
+        *("validator", "run", "--netuid", "0", "--weights", str(weights), "--hotkey", SERVICE),
+    )  # fmt: skip
+    try:
+        with validating(chain, tmp_path, 1), validating(chain, tmp_path, 2):
+            once = command(
+                chain, tmp_path / "once",
+                *("root", "weights", "set", "1=0.7", "2=0.3", "--hotkey", ONCE),
+            )  # fmt: skip
+            revealed = answer(once)
+            assert revealed["weights"] == {"1": "0.7", "2": "0.3"}
+            wait_until(90, "a vector", network.emission.has_shares)
+            (spoken, *_) = read_events(network.emission, SharesSet, 0)
+            begin = spoken.at.block_number + 1
+            wait_until(
+                90,
+                "two epochs of both subnets",
+                lambda: all(len(closes(network, n, begin)) >= 2 for n in VALIDATOR_OF),
+            )
+        follower = SubnetHistory(network, ROOT)
+
+        def rests() -> bool:
+            follower.poll()
+            return follower.history.last_closed == follower.history.last_final
+
+        wait_until(60, "the root at rest", rests)
+    finally:
+        service.terminate()
+        service.wait(30)
+
+    assert abs(spoken.shares[0] / sum(spoken.shares) - 0.7) < 1e-4
+    assert abs(spoken.shares[1] / sum(spoken.shares) - 0.3) < 1e-4
+    for netuid in VALIDATOR_OF:
+        for before, after in pairwise(closes(network, netuid, begin)):
+            blocks = before.at.block_number, after.at.block_number
+            assert after.recycled_rao == after.bonus_rao == 0
+            assert after.amount_rao == share_of_epoch(network, netuid, *blocks)
+    shown = answer(command(chain, tmp_path, "root", "show"))
+    assert shown["has_spoken"]
+    assert [round(column["share"], 3) for column in shown["columns"]] == [0.7, 0.3]
+    sitting = answer(command(chain, tmp_path, "root", "seats"))
+    assert {row["hotkey"] for row in sitting} == {
+        signer(chain, name).address for name in (ONCE, SERVICE)
+    }
+    first = follower.history.epochs[revealed["epoch"]]
+    assert sum(seat.is_revealed for seat in first.frozen.seats) == 2
+    verified = answer(command(chain, tmp_path, "verify-epoch", "-n", "0", "-e", str(first.epoch)))
+    assert verified["is_right"]
+    assert "it set the shares 1: 0.7000, 2: 0.3000" in verified["sentence"]
+    a_lie_is_struck(chain, tmp_path, follower)
+
+
+def a_lie_is_struck(chain: Localnet, folder: Path, follower: SubnetHistory) -> None:
+    """Somebody posts a vector of their own about the root's next epoch; a watcher strikes it."""
+    network = chain.network
+    once = Sender(network.connection, signer(chain, ONCE), patience=PATIENCE)
+    epoch = vote_by_hand(network, RootMember(network, once))
+    liar = Hotkey(network, chain.development(5), ROOT)
+    liar.close(epoch)
+    follower.poll()
+    words = list(follower.history.result(epoch).words)
+    words[1], words[2] = words[2], words[1]  # columns 0 and 1 change places
+    parent_id = follower.history.parent_id(epoch)
+    assert parent_id
+    told = liar.propose(epoch, parent_id, words)
+    assert not verify_epoch(network, ROOT, epoch).is_right
+
+    watching = open_network([chain.url], chain.path)
+    sender = Sender(watching.connection, signer(chain, WATCHER), patience=PATIENCE)
+    watcher = Watcher(WatcherSettings(watching, sender, folder / "watcher"))
+    wait_until(30, "the strike", lambda: watcher.step() and watcher.accounts.struck)
+    (strike,) = read_events(network.settlement, ProposalStruck, told.at.block_number)
+    assert strike.proposal_id == told.proposal_id
+    assert strike.challenger == sender.address
+    follower.poll()
+    record = follower.history.epochs[epoch]
+    assert (record.state, record.live, record.strikes) == (State.CLOSED, None, 1)
