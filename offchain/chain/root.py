@@ -137,7 +137,7 @@ def root_row(network: Network, weights: Mapping[int, Decimal]) -> list[int]:
                 f"subnet {netuid} is not started, so weight on it goes to nobody",
                 next_step=f"Weigh some of {known}." if known else "Start a subnet first.",
             )
-        if weight < 0 or not weight.is_finite():
+        if not weight.is_finite() or weight < 0:
             raise ConfigError(
                 f"weight {weight} of subnet {netuid} is not 0 or more",
                 next_step="Leave a subnet out to give it nothing.",

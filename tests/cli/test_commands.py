@@ -40,9 +40,11 @@ def test_commands__that_a_user_expects__are_there() -> None:
     |subnet show|subnet set|subnet hyperparameters|neuron register|stake add|stake unbond
     |stake cancel|stake remove|stake move|stake show|weights show|miner run|validator run|metagraph
     |claim|token schedule|token supply|token balance|token transfer|localnet up|localnet down
-    |localnet status|demo|chain status|chain deploy|miner check|miner quantize|evidence check|watcher run
+    |localnet status|demo|chain status|chain deploy|miner check|miner quantize|evidence check
+    |watcher run
     |verify-epoch|lab run|gov propose|gov vote|gov override|gov queue|gov execute|gov cancel
-    |gov list|gov show|gov hotkeys"""
+    |gov list|gov show|gov hotkeys|root start|root show|root seats|root poke|root weights set
+    |root weights show"""
     for words in wanted.split("|"):
         assert tuple(words.split()) in ALL, words
 
