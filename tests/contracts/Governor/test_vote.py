@@ -8,14 +8,16 @@ given an open proposal
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import boa
 import pytest
 
-from tests.contracts.deployment import RAO, role_address
+from tests.contracts.deployment import FULL, RAO, role_address
 from tests.contracts.Governor.assembly import (
     ABSTAIN,
+    ACTIVE,
     AGAINST,
     DEFEATED,
     FAVOUR,
@@ -28,6 +30,7 @@ from tests.contracts.Governor.assembly import (
     SUCCEEDED,
     VALIDATOR,
     Assembly,
+    assemble,
     hotkey_list,
 )
 
@@ -245,3 +248,78 @@ def test_quorum__exactly_and_one_rao_less(
     assert assembly.vote(number, voter, FAVOUR, OTHER_HOTKEY) == part
     assembly.end(number)
     assert assembly.governor.state(number) == outcome
+
+
+@pytest.mark.parametrize("voted", [True, False])
+def test_T_C10_hotkey_swapped_during_the_vote__its_stake_votes_once(
+    assembly: Assembly, voted: bool
+) -> None:
+    number, successor = assembly.opened(), role_address("successor hotkey")
+    if voted:
+        assembly.vote(number, VALIDATOR, FAVOUR)
+        assembly.vote(number, SMALL, AGAINST)
+    assembly.world.staking.swap_hotkey(HOTKEY, successor, sender=assembly.world.address["Keys"])
+    for voter in (VALIDATOR, SMALL, LARGE):
+        with boa.reverts("governor: nothing to vote with"):
+            assembly.vote(number, voter, FAVOUR, HOTKEY)
+    if voted:
+        for voter in (VALIDATOR, SMALL):
+            assert assembly.governor.has_voted_with(number, successor, voter)
+            with boa.reverts("governor: nothing to vote with"):
+                assembly.vote(number, voter, FAVOUR, successor)
+    else:
+        assert assembly.vote(number, VALIDATOR, FAVOUR, successor) == 200 * RAO
+        assembly.vote(number, SMALL, AGAINST, successor)
+    assembly.vote(number, LARGE, ABSTAIN, successor)
+    assert assembly.tally(number) == (30 * RAO, 100 * RAO, 70 * RAO)
+
+
+@pytest.mark.parametrize("who", [VALIDATOR, SMALL])
+@pytest.mark.parametrize("voted", [True, False])
+def test_T_C10_coldkey_swapped_during_the_vote__its_stake_votes_once(
+    assembly: Assembly, who: str, voted: bool
+) -> None:
+    number, successor = assembly.opened(), role_address("successor coldkey")
+    weight = 200 * RAO if who == VALIDATOR else 30 * RAO
+    if voted:
+        assert assembly.vote(number, who, FAVOUR) == weight
+    assembly.world.staking.swap_coldkey(who, successor, sender=assembly.world.address["Keys"])
+    with boa.reverts("governor: nothing to vote with"):
+        assembly.vote(number, who, AGAINST, HOTKEY)
+    if voted:
+        with boa.reverts("governor: nothing to vote with"):
+            assembly.vote(number, successor, AGAINST, HOTKEY)
+    else:
+        assert assembly.vote(number, successor, FAVOUR, HOTKEY) == weight
+    assert assembly.tally(number) == (0, weight, 0)
+
+
+def test_T_C7_a_take_that_rises__changes_no_vote(assembly: Assembly) -> None:
+    """A validator's take is its pay, never its delegators' say."""
+    number = assembly.opened()
+    staking = assembly.world.staking
+    staking.set_take(HOTKEY, 0, sender=VALIDATOR)
+    staking.set_take(HOTKEY, staking.MAX_TAKE_RISE_U16(), sender=VALIDATOR)
+    assembly.world.warp(1)
+    assembly.vote(number, LARGE, AGAINST)
+    assembly.vote(number, VALIDATOR, FAVOUR)
+    assert assembly.tally(number) == (70 * RAO, 130 * RAO, 0)
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 12])
+def test_T_J7_blocks_of_any_length__same_windows(seconds: int) -> None:
+    """Ticks of 12 seconds, blocks of 1, 2 and 12: the vote opens and ends at the same second."""
+    with boa.env.anchor():
+        assembly = assemble(replace(FULL, voting_delay_ticks=3, voting_period_ticks=5))
+        governor, genesis = assembly.governor, assembly.world.genesis_at
+        number = assembly.propose(assembly.draft())
+        snapshot = governor.proposalSnapshot(number)
+        active = []
+        while governor.state(number) != DEFEATED:
+            boa.env.timestamp += seconds
+            boa.env.evm.patch.block_number += 1
+            if governor.state(number) == ACTIVE:
+                active.append(boa.env.timestamp)
+        opens, ends = genesis + (snapshot + 1) * 12, genesis + (snapshot + 6) * 12
+        assert opens <= active[0] < opens + seconds
+        assert ends - seconds <= active[-1] < ends
