@@ -4,7 +4,8 @@
 Client and server are two processes on loopback; everything is on: schema, MAC, sequence numbers,
 receipts, permits, quotas, deadlines. The measure is CPU time of both per request, which holds up
 on a busy machine; requests per second and latency do not. Reference rows (raw ASGI on uvicorn
-with aiohttp as client) run in the same sitting where those packages are installed.
+with aiohttp as client; gRPC) run in the same sitting where those packages are installed; grpcio is
+nobody's dependency here: `pip install grpcio` for its rows.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import resource
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from multiprocessing import get_context
@@ -44,6 +46,7 @@ MINER, VALIDATOR = LocalHotkey(b"\1" * 32), LocalHotkey(b"\2" * 32)
 TARGETS_US = {1: 260.0, 16: 60.0, 64: 60.0}  # issue 5: CPU per request at so many in flight
 TARGET_MIB_MS = 4.0
 TARGET_IDLE_MIB = 100.0
+_GRPC_OPTIONS = [(f"grpc.max_{way}_message_length", 16 * 2**20) for way in ("send", "receive")]
 LIMITS = Limits(requests_per_s=1e9, burst=10**9, inflight_per_hotkey=4_096)
 
 
@@ -137,6 +140,26 @@ def _serve_asgi(pipe: Connection) -> None:
             await report(pipe, sock.getsockname()[1])
             server.should_exit = True
             await serving
+
+    asyncio.run(main())
+
+
+def _serve_grpc(pipe: Connection) -> None:
+    grpc = import_module("grpc")
+
+    async def main() -> None:
+        async def same(request: bytes, _context: Any) -> bytes:
+            return request
+
+        handler = grpc.unary_unary_rpc_method_handler(same)  # bytes as they are, no protobuf
+        server = grpc.aio.server(options=_GRPC_OPTIONS)
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler("bench", {"same": handler}),)
+        )
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        await report(pipe, port)
+        await server.stop(None)
 
     asyncio.run(main())
 
@@ -280,8 +303,6 @@ async def bench_reference(rounds: int) -> list[Row]:
 
     server = Server(_serve_asgi)
     url = f"http://127.0.0.1:{server.port}/"
-    mib = bytes(2**20)
-    rows = []
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
 
         def ask(body: bytes) -> Callable[[], Awaitable[None]]:
@@ -291,17 +312,45 @@ async def bench_reference(rounds: int) -> list[Row]:
 
             return post
 
-        for name, body, in_flight, requests in (
-            ("no-op", b"{}", 1, 1_000), ("no-op", b"{}", 16, 4_000), ("no-op", b"{}", 64, 4_000),
-            ("1 MiB both ways", mib, 1, 100), ("1 MiB both ways", mib, 16, 100),
-        ):  # fmt: skip
-            label = f"raw ASGI + aiohttp, {name}"
-            tries = [
-                await measure(label, ask(body), server, in_flight, requests=requests)
-                for _ in range(rounds)
-            ]
-            rows.append(min(tries, key=lambda row: row.cpu_us))
+        rows = await _reference_rows("raw ASGI + aiohttp", ask, server, rounds)
     server.stop()
+    return rows
+
+
+async def bench_grpc(rounds: int) -> list[Row]:
+    """gRPC's asyncio server and client, unary, raw bytes: no authentication, no receipts."""
+    grpc = import_module("grpc")
+    server = Server(_serve_grpc)
+    async with grpc.aio.insecure_channel(
+        f"127.0.0.1:{server.port}", options=_GRPC_OPTIONS
+    ) as channel:
+        call = channel.unary_unary("/bench/same")
+
+        def ask(body: bytes) -> Callable[[], Awaitable[None]]:
+            async def send() -> None:
+                await call(body)
+
+            return send
+
+        rows = await _reference_rows("gRPC", ask, server, rounds)
+    server.stop()
+    return rows
+
+
+async def _reference_rows(
+    name: str, ask: Callable[[bytes], Callable[[], Awaitable[None]]], server: Server, rounds: int
+) -> list[Row]:
+    rows = []
+    mib = bytes(2**20)
+    for what, body, in_flight, requests in (
+        ("no-op", b"{}", 1, 1_000), ("no-op", b"{}", 16, 4_000), ("no-op", b"{}", 64, 4_000),
+        ("1 MiB both ways", mib, 1, 100), ("1 MiB both ways", mib, 16, 100),
+    ):  # fmt: skip
+        tries = [
+            await measure(f"{name}, {what}", ask(body), server, in_flight, requests=requests)
+            for _ in range(rounds)
+        ]
+        rows.append(min(tries, key=lambda row: row.cpu_us))
     return rows
 
 
@@ -332,9 +381,11 @@ def main() -> None:
     load = os.getloadavg()[0]
     rows = asyncio.run(bench_wire(options.rounds, options.soak))
     idle_mib = asyncio.run(bench_idle(options.idle)) if options.idle else None
-    skipped = [name for name in ("aiohttp", "uvicorn") if find_spec(name) is None]
-    if not skipped:
+    skipped = [name for name in ("aiohttp", "uvicorn", "grpc") if find_spec(name) is None]
+    if not {"aiohttp", "uvicorn"} & set(skipped):
         rows += asyncio.run(bench_reference(options.rounds))
+    if "grpc" not in skipped:
+        rows += asyncio.run(bench_grpc(options.rounds))
     found = verdicts(rows, idle_mib)
     _print(rows, idle_mib, found, load, skipped)
     if options.json:
