@@ -7,6 +7,8 @@ run uses the same gas. `node.receipt` is that of the last transaction.
 
 from __future__ import annotations
 
+import gzip
+import json
 import socket
 import subprocess
 import sys
@@ -36,6 +38,7 @@ class Node:
     """One Anvil."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self.w3 = Web3(HTTPProvider(url, request_kwargs={"timeout": 120}))
         self.receipt: Any = None
 
@@ -59,6 +62,12 @@ class Node:
     def mine_at(self, timestamp: int) -> None:
         self.rpc("evm_setNextBlockTimestamp", timestamp)
         self.rpc("evm_mine")
+
+    def slots_in_use(self) -> int:
+        """Storage slots of all accounts that are not zero."""
+        state = json.loads(gzip.decompress(bytes.fromhex(self.rpc("anvil_dumpState")[2:])))
+        storages = [account.get("storage", {}) for account in state["accounts"].values()]
+        return sum(int(word, 16) != 0 for storage in storages for word in storage.values())
 
     @contextmanager
     def undone(self) -> Iterator[None]:

@@ -2,21 +2,23 @@
 """Gas of the operations that everybody pays for: receipts of a real chain against the snapshot.
 
 One subnet of 256 uids and 64 validators, every weight and every old bond non-zero, two epochs
-deep. `pytest -m gas --update` rewrites gas.json, docs/gas.md and the table in README.md; read the
-difference before you commit it.
+deep. `pytest -m gas --update` rewrites gas.json, footprint.json, docs/gas.md, docs/capacity.md and
+the table in README.md; read the difference before you commit it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from offchain.lab import capacity
 from offchain.protocol.rows import pack_row
 from offchain.settlement import challenge
 from offchain.settlement.history import History, Proposal
@@ -59,6 +61,9 @@ class Subnet:
     voting: Voting
     history: History
     gas: dict[str, int]
+    # calldata of the same operations, and storage slots that were not there before
+    sizes: dict[str, int] = field(default_factory=dict)
+    slots: dict[str, int] = field(default_factory=dict)
 
     @property
     def node(self) -> Node:
@@ -73,6 +78,15 @@ class Subnet:
         used = int(self.node.receipt["gasUsed"])
         assert used < MAX_TRANSACTION_GAS
         self.gas[what] = max(used, self.gas.get(what, 0)) if times > 1 else used
+        sent = self.node.w3.eth.get_transaction(self.node.receipt["transactionHash"])
+        self.sizes[what] = max(len(sent["input"]), self.sizes.get(what, 0))
+
+    @contextmanager
+    def note_slots(self, what: str) -> Iterator[None]:
+        """The storage slots that come into use inside."""
+        before = self.node.slots_in_use()
+        yield
+        self.slots[what] = self.node.slots_in_use() - before
 
     def vote(self, epoch: int) -> None:
         """All validators commit to dense rows and reveal them."""
@@ -203,12 +217,13 @@ def measure_claims(subnet: Subnet) -> None:
     subnet.note("later claim of a validator into its pool")
     for uid in range(70, 80):
         rewards.claim(netuid, subnet.claim(0, uid))
-    rewards.claim_many(netuid, [subnet.claim(1, uid) for uid in range(70, 80)])
+    with subnet.note_slots("ten later claims"):
+        rewards.claim_many(netuid, [subnet.claim(1, uid) for uid in range(70, 80)])
     subnet.note("ten later claims in 1")
 
 
 @pytest.fixture(scope="module")
-def measured() -> Iterator[dict[str, int]]:
+def measured() -> Iterator[Subnet]:
     with anvil() as node:
         subnet = open_subnet(deploy(node, FULL))
         subnet.vote(0)
@@ -217,27 +232,31 @@ def measured() -> Iterator[dict[str, int]]:
         subnet.world.warp(FULL.profile.window_ticks)
         subnet.finalize(0, proposal)
 
-        subnet.vote(1)
-        subnet.close(1)
-        measure_disputes(subnet)
-        proposal = subnet.propose(1, subnet.history.result(1).words)
-        for parts in (1, 4):
-            with node.undone():
-                measure_proofs(subnet, parts)
-        subnet.world.warp(FULL.profile.window_ticks)
-        subnet.finalize(1, proposal)
+        with subnet.note_slots("an epoch"):
+            subnet.vote(1)
+            subnet.close(1)
+            measure_disputes(subnet)
+            proposal = subnet.propose(1, subnet.history.result(1).words)
+            for parts in (1, 4):
+                with node.undone():
+                    measure_proofs(subnet, parts)
+            subnet.world.warp(FULL.profile.window_ticks)
+            subnet.finalize(1, proposal)
         measure_claims(subnet)
-        yield subnet.gas
+        yield subnet
 
 
 @pytest.mark.gas
 @pytest.mark.chain
 @pytest.mark.slow
 def test_gas__every_operation__is_in_budget_and_as_committed(
-    measured: dict[str, int], update_snapshots: Callable[[Path, str], None]
+    measured: Subnet, update_snapshots: Callable[[Path, str], None]
 ) -> None:
-    print(table(measured))
-    assert over_budget(measured) == {name for name, b in BUDGETS.items() if b.missed}
-    update_snapshots(SNAPSHOT, json.dumps(measured, indent=1) + "\n")
-    update_snapshots(PAGE, page(measured))
-    update_snapshots(README, readme(measured))
+    gas, footprint = measured.gas, {"bytes": measured.sizes, "slots": measured.slots}
+    print(table(gas))
+    assert over_budget(gas) == {name for name, b in BUDGETS.items() if b.missed}
+    update_snapshots(SNAPSHOT, json.dumps(gas, indent=1) + "\n")
+    update_snapshots(capacity.FOOTPRINT, json.dumps(footprint, indent=1) + "\n")
+    update_snapshots(PAGE, page(gas))
+    update_snapshots(capacity.PAGE, capacity.page(gas, footprint))
+    update_snapshots(README, readme(gas))
