@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """I8, FI-32 to FI-37: what is not a safe, fitting model is refused before a runtime sees it."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,37 @@ def test_FI_33_external_data__anywhere__refused(
     with pytest.raises(ModelError, match="another file") as caught:
         check_content(EXTERNAL[name].SerializeToString(), MODEL)
     assert CANARY.decode() not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["traversal", "absolute", "symlink"])
+def test_FI_32_external_data__file_or_bytes__refused_before_it_is_read(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(np.frombuffer(CANARY * 640, dtype="u1")[: 64 * 10 * 4].tobytes())
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "link.bin").symlink_to(secret)
+    where = {"traversal": "../secret.bin", "absolute": str(secret), "symlink": "link.bin"}[kind]
+    content = vision_model(initializers=[flat(), external(where)]).SerializeToString()
+    path = folder / "model.onnx"
+    path.write_bytes(content)
+    monkeypatch.chdir(folder)
+    opened: list[str] = []
+    is_watching = True
+
+    def watch(event: str, args: tuple[object, ...]) -> None:
+        if is_watching and event == "open":  # a hook stays for ever
+            opened.append(str(args[0]))
+
+    sys.addaudithook(watch)
+    for refuse in (lambda: read_model(path, MODEL), lambda: check_content(content, MODEL)):
+        with pytest.raises(ModelError, match="another file") as caught:
+            refuse()
+        assert CANARY.decode() not in str(caught.value)
+    is_watching = False
+    assert str(path) in opened  # the hook sees what is opened
+    assert not [name for name in opened if "secret.bin" in name or "link.bin" in name]
 
 
 @pytest.mark.parametrize("name", REFUSED)
