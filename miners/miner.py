@@ -30,6 +30,7 @@ from offchain.wire import (
     Synapse,
     Tensor,
 )
+from offchain.wire.later import Later
 from offchain.wire.published import ModelPart, answer_part
 from offchain.wire.receipts import NO_MODEL
 
@@ -316,11 +317,11 @@ class Miner:
 
 def _model_handler(
     engine: AnyEngine, subnet: ModuleType
-) -> "Callable[[Synapse], asyncio.Future[Synapse]]":
+) -> "Callable[[Synapse], asyncio.Future[Synapse] | Later]":
     """Message fields are the model's inputs and outputs by name."""
     inputs, outputs = subnet.MODEL.inputs, tuple(subnet.MODEL.outputs)
 
-    def forward(synapse: Synapse) -> "asyncio.Future[Synapse]":
+    def forward(synapse: Synapse) -> "asyncio.Future[Synapse] | Later":
         feed = {
             name: getattr(synapse, name).numpy(dtype=spec.dtype, shape=spec.shape)
             for name, spec in inputs.items()

@@ -157,8 +157,7 @@ class Link(WSListener):
         now = perf_counter()
         offset, whole = 0, len(tail)
         for frame in frames:
-            kind = type(frame)
-            if kind is Request or kind is Answer or kind is Part:
+            if isinstance(frame, Request | Answer | Part):
                 end = offset + frame.size
                 if end > whole:
                     raise FrameError(f"message: body ends at {end} of {whole} bytes")
