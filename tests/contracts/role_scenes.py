@@ -239,9 +239,30 @@ def staking_move(e: Economy) -> Arguments:
     return lambda caller: (source, target, stake(e.world, source, caller, RAO))
 
 
+def staking_transfer(e: Economy) -> Arguments:
+    source = e.roles["validator"]
+    return lambda caller: (source, role_address("heir"), stake(e.world, source, caller, RAO))
+
+
+def staking_gather(e: Economy) -> Arguments:
+    """The coldkey has taken another one's place, and had stake of its own."""
+    hotkey, heir, old = e.roles["validator"], e.roles["coldkey"], role_address("old coldkey")
+    stake(e.world, hotkey, heir, RAO)
+    e.give(old, RAO, "Keys")
+    e.world.keys.announce_coldkey_swap(heir, sender=old)
+    e.world.warp(e.world.preset.unbonding_ticks)
+    e.world.keys.swap_coldkey(old, sender=heir)
+    return lambda caller: (hotkey,)
+
+
+def staking_loans(e: Economy) -> Arguments:
+    loans = e.world.staking.loans_of(1, e.netuid)
+    return lambda caller: (1, e.netuid, tuple(loans))
+
+
 def staking_credit(e: Economy) -> Arguments:
     e.world.give(e.roles["Staking"], 5)
-    return lambda caller: (e.roles["validator"], 5)
+    return lambda caller: (e.roles["validator"], e.netuid, 5)
 
 
 # Subnets
@@ -276,6 +297,62 @@ def subnets_owner_hotkey(e: Economy) -> Arguments:
 
 def subnets_parameter(number: int, setting: int) -> Callable[[Economy], Arguments]:
     return lambda e: lambda caller: (e.netuid, number, setting)
+
+
+# Keys
+
+
+def keys_children(e: Economy) -> Arguments:
+    return lambda caller: (e.roles["validator"], e.netuid, [], [])
+
+
+def keys_admit(e: Economy) -> Arguments:
+    return lambda caller: (e.roles["validator"], e.netuid, e.roles["miner"])
+
+
+def keys_dismiss(e: Economy) -> Arguments:
+    arguments = (e.roles["validator"], e.netuid, e.roles["miner"])
+    e.world.keys.admit_parent(*arguments, sender=e.roles["coldkey"])
+    return lambda caller: arguments
+
+
+def keys_swap_hotkey(e: Economy) -> Arguments:
+    old, new = e.roles["validator"], life.key("newcomer")
+
+    def arguments(caller: str) -> tuple[Any, ...]:
+        e.give(caller, RAO, "Keys")
+        signature = place_consent(e.world, new, old, caller)
+        return old, new.address, [e.netuid], signature
+
+    return arguments
+
+
+def place_consent(world: World, new: Any, old: str, coldkey: str) -> bytes:
+    fields = {"old_hotkey": old, "new_hotkey": new.address, "coldkey": coldkey}
+    domain = {
+        "name": "evmtensor Keys",
+        "version": "1",
+        "chainId": boa.env.evm.patch.chain_id,
+        "verifyingContract": world.address["Keys"],
+    }
+    types = {"TakePlace": [{"name": name, "type": "address"} for name in fields]}
+    return bytes(new.sign_message(encode_typed_data(domain, types, fields)).signature)
+
+
+def keys_announce(e: Economy) -> Arguments:
+    def arguments(caller: str) -> tuple[Any, ...]:
+        e.give(caller, RAO, "Keys")
+        return (role_address("heir"),)
+
+    return arguments
+
+
+def keys_announced(e: Economy) -> Arguments:
+    """The validator's coldkey has announced the stranger, long ago."""
+    e.give(e.roles["coldkey"], RAO, "Keys")
+    e.world.keys.announce_coldkey_swap(e.roles["stranger"], sender=e.roles["coldkey"])
+    e.world.warp(e.world.preset.unbonding_ticks)
+    return lambda caller: (e.roles["coldkey"],)
 
 
 # Neurons
@@ -574,7 +651,12 @@ CALLS: dict[str, dict[str, Callable[[Any], Arguments]]] = {
         "cancel_unbonding": staking_unbonded,
         "remove_stake": staking_unbonded,
         "move_stake": staking_move,
+        "transfer_stake": staking_transfer,
         "set_take": lambda e: lambda caller: (e.roles["validator"], 5),
+        "gather_stake": staking_gather,
+        "swap_hotkey": lambda e: lambda caller: (e.roles["validator"], role_address("new hotkey")),
+        "swap_coldkey": lambda e: lambda caller: (e.roles["coldkey"], role_address("heir")),
+        "note_loans": staking_loans,
         "credit": staking_credit,
     },
     "Subnets": {
@@ -596,8 +678,22 @@ CALLS: dict[str, dict[str, Callable[[Any], Arguments]]] = {
         "poke_root": neurons_poke_root,
         "serve_axon": lambda e: lambda caller: (e.netuid, 2_130_706_434, 8_091, 4, 4, 1),
         "commit_model": lambda e: lambda caller: (e.netuid, b"\1" * 32, b"\2" * 32),
+        "swap_hotkey": lambda e: lambda caller: (
+            *(e.roles["validator"], role_address("new hotkey")),
+            [e.netuid],
+        ),
         "take_replaced": lambda e: lambda caller: (e.netuid, 1),
         "record_scores": lambda e: lambda caller: (e.netuid, 1, [0]),
+    },
+    "Keys": {
+        "set_children": keys_children,
+        "set_child_take": lambda e: lambda caller: (e.roles["validator"], e.netuid, 5),
+        "admit_parent": keys_admit,
+        "dismiss_parent": keys_dismiss,
+        "swap_hotkey": keys_swap_hotkey,
+        "announce_coldkey_swap": keys_announce,
+        "cancel_coldkey_swap": lambda e: lambda caller: (keys_announced(e), ())[1],
+        "swap_coldkey": keys_announced,
     },
     "Weights": {"commit_weights": weights_commit, "reveal_weights": weights_reveal},
     "Settlement": {

@@ -28,6 +28,8 @@ DRAWN: dict[str, set[str]] = {
     "Rewards": {"Neurons", "Staking", "Tao"},
     "Weights": {"Neurons", "Subnets", "Staking"},
     "Neurons": {"Subnets", "Staking", "Emission", "Tao"},
+    # swaps of keys and loans of stake: what Staking and Neurons keep but do not decide
+    "Keys": {"Staking", "Neurons", "Emission", "Tao"},
     "Subnets": {"Emission", "Tao"},
     "Emission": {"Tao"},
     "Staking": {"Tao"},
