@@ -45,12 +45,15 @@ class State(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProposalCreated(Event):
-    """Somebody proposed; ticks are those of the snapshot and of the last vote."""
+    """Somebody proposed; ticks are those of the snapshot and of the last vote. Signatures are
+    empty: what is called is in the calldatas.
+    """
 
     proposalId: int
     proposer: str
     targets: tuple[str, ...]
     values: tuple[int, ...]
+    signatures: tuple[str, ...]
     calldatas: tuple[bytes, ...]
     voteStart: int
     voteEnd: int
