@@ -21,15 +21,13 @@
 
 from ethereum.ercs import IERC20
 
-from snekmate.utils import ecdsa
-from snekmate.utils import eip712_domain_separator as eip712
-
 from contracts.interfaces import IEmission
 from contracts.interfaces import INeurons
 from contracts.interfaces import IStaking
 from contracts.interfaces import ISubnets
 from contracts.modules import burn_price
 from contracts.modules import clock as ticks
+from contracts.modules import consent
 from contracts.modules import constants as c
 from contracts.modules import generations
 from contracts.modules import hotkeys
@@ -42,7 +40,6 @@ from contracts.modules import seats
 implements: INeurons
 
 initializes: ticks
-initializes: eip712
 initializes: generations
 initializes: pruning
 initializes: seats
@@ -56,10 +53,9 @@ exports: (
     ticks.CLOCK_MODE,
     ticks.genesis_at,
     ticks.tick_seconds,
-    # consent
-    eip712.eip712Domain,
 )
 
+_NAME_HASH: constant(bytes32) = keccak256("evmtensor Neurons")
 _CONSENT_TYPE: constant(bytes32) = keccak256(
     "Register(uint256 netuid,address hotkey,address coldkey,uint256 nonce)"
 )
@@ -109,7 +105,6 @@ def __init__(
     @param tick_seconds Seconds of a tick.
     """
     ticks.__init__(genesis_at, tick_seconds)
-    eip712.__init__("evmtensor Neurons", "1")
     TAO = IERC20(tao)
     EMISSION = IEmission(emission)
     STAKING = IStaking(staking)
@@ -514,6 +509,16 @@ def model_of(registration_id: uint256) -> INeurons.ModelCommitment:
 
 @external
 @view
+def DOMAIN_SEPARATOR() -> bytes32:
+    """
+    @notice EIP-712 domain of hotkeys' consents: "evmtensor Neurons", version 1.
+    @return Its hash.
+    """
+    return consent._domain_separator(_NAME_HASH)
+
+
+@external
+@view
 def nonce_of(hotkey: address) -> uint256:
     """
     @notice Nonce of the next consent that a hotkey signs.
@@ -724,12 +729,11 @@ def _check_consent(netuid: uint256, hotkey: address, coldkey: address, signature
     """
     @notice The hotkey signed for this chain, contract, subnet, coldkey and nonce.
     """
-    # SAFETY: a signature of odd length recovers to zero, which is nobody's key.
-    assert hotkey != empty(address), "neurons: no hotkey"
-    digest: bytes32 = eip712._hash_typed_data_v4(
-        keccak256(abi_encode(_CONSENT_TYPE, netuid, hotkey, coldkey, hotkeys._nonce(hotkey)))
+    struct_hash: bytes32 = keccak256(
+        abi_encode(_CONSENT_TYPE, netuid, hotkey, coldkey, hotkeys._nonce(hotkey))
     )
-    assert ecdsa._recover_sig(digest, signature) == hotkey, "neurons: no consent"
+    has_signed: bool = consent._has_signed(hotkey, _NAME_HASH, struct_hash, signature)
+    assert has_signed, "neurons: no consent"
 
 
 @internal

@@ -87,8 +87,8 @@ class Neurons(Contract):
     NAME = "Neurons"
 
     def domain_separator(self) -> bytes:
-        """EIP-712 domain of hotkeys' consents, computed from the contract's own words."""
-        return eip712_separator(self.read("eip712Domain"))
+        """EIP-712 domain of hotkeys' consents, as the contract computes it."""
+        return bytes(self.read("DOMAIN_SEPARATOR"))
 
     def nonce_of(self, hotkey: str) -> int:
         """Nonce of the hotkey's next consent."""

@@ -154,7 +154,7 @@ def test_B9_consent__by_another_key_or_none__reverts(world, running):
 
 def test_B9_zero_hotkey__with_a_signature_of_odd_length__reverts(world, running):
     """Recovering from it gives the zero address, which must not count as consent."""
-    with boa.reverts("neurons: no hotkey"):
+    with boa.reverts("neurons: no consent"):
         world.neurons.register(running, "0x" + "00" * 20, life.NO_LIMIT, b"", sender=PAYER)
 
 
