@@ -71,11 +71,20 @@ def read_model(path: Path, interface: ModelInterface) -> bytes:
 
 def check_content(content: bytes, interface: ModelInterface, name: str = "model") -> None:
     """ModelError unless the bytes are a safe ONNX model with the subnet's inputs and outputs."""
+    if len(content) > interface.max_bytes:
+        raise ModelError(f"{name}: {len(content)} bytes, wanted at most {interface.max_bytes}")
+    model = check_safety(content, name)
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    _check_tensors(name, "input", inputs, interface.inputs)
+    _check_tensors(name, "output", list(model.graph.output), interface.outputs)
+
+
+def check_safety(content: bytes, name: str = "model") -> Any:
+    """The parsed ONNX model; ModelError unless it is one, and is safe to load."""
     import onnx
     from google.protobuf.message import DecodeError
 
-    if len(content) > interface.max_bytes:
-        raise ModelError(f"{name}: {len(content)} bytes, wanted at most {interface.max_bytes}")
     try:
         model = onnx.load_model_from_string(content)
     except (DecodeError, ValueError, RecursionError) as error:
@@ -84,11 +93,8 @@ def check_content(content: bytes, interface: ModelInterface, name: str = "model"
         ) from error
     if not model.graph.node:
         raise ModelError(f"{name}: not an ONNX model, or an empty one")
-    _check_safety(model, name)
-    weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = [value for value in model.graph.input if value.name not in weights]
-    _check_tensors(name, "input", inputs, interface.inputs)
-    _check_tensors(name, "output", list(model.graph.output), interface.outputs)
+    _check_nodes(model, name)
+    return model
 
 
 def self_test(content: bytes, interface: ModelInterface, *, seed: int = 0) -> ModelReport:
@@ -126,7 +132,7 @@ def self_test(content: bytes, interface: ModelInterface, *, seed: int = 0) -> Mo
     return ModelReport(model_hash(content), len(content), provider, worst == 0.0, worst, latency_ms)
 
 
-def _check_safety(model: Any, name: str) -> None:
+def _check_nodes(model: Any, name: str) -> None:
     functions = {(function.domain, function.name) for function in model.functions}
     nodes = 0
     for node, tensors in _walk(model):

@@ -16,40 +16,26 @@ from time import perf_counter
 from typing import Any, Protocol
 
 import numpy as np
-import onnxruntime as ort
 
 from miners.checks import first_line, model_hash
 from miners.errors import ModelError
+from miners.providers import open_session
 from offchain.wire import Busy
+from offchain.wire.later import Later
 
 Arrays = Mapping[str, Any]
 Then = Callable[[dict[str, Any], bytes], Any]
 
-# A batch that is over sooner than a change of threads runs on the event loop itself.
-INLINE_S = 0.0003
+# A batch this short runs on the event loop itself: to change threads twice costs a tenth of it.
+INLINE_S = 0.001
+# Where rows cost no more in batches of this size than in larger ones, they run in such batches: so
+# the first answers are on their way, and new questions come in, while the rest is computed.
+SMALL_BATCH = 16
+_NO_WORSE = 1.1
+_LOOK_AGAIN = 512  # batches: a large one may cost a model with much state many small ones
 # After a run the worker needs Python's lock to hand the results over; by default the event loop
 # may keep it for 5 ms, which is longer than most models take.
 SWITCH_INTERVAL_S = 0.0001
-
-_PREFERRED = ("CUDAExecutionProvider", "CPUExecutionProvider")
-
-
-def open_session(content: bytes, providers: list[str] | None = None) -> tuple[Any, str]:
-    """(session, provider in use) for a model's bytes; CUDA where this onnxruntime has it, else CPU.
-
-    The bytes must have passed `checks.check_content`. ModelError if the runtime refuses them.
-    """
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    available = ort.get_available_providers()
-    wanted = providers or [name for name in _PREFERRED if name in available]
-    try:
-        session = ort.InferenceSession(content, options, providers=wanted)
-    except Exception as error:  # onnxruntime's errors have no common base
-        raise ModelError(f"model: onnxruntime refuses it: {first_line(error)}") from error
-    return session, session.get_providers()[0]
-
 
 class AnyEngine(Protocol):
     """What a miner needs of whatever computes its answers: `Engine` here, `remote` elsewhere."""
@@ -70,7 +56,7 @@ class AnyEngine(Protocol):
 
     async def run(self, feed: Arrays) -> tuple[dict[str, Any], bytes]: ...
 
-    def submit(self, feed: Arrays, then: Then) -> "asyncio.Future[Any]": ...
+    def submit(self, feed: Arrays, then: Then) -> "asyncio.Future[Any] | Later": ...
 
     def swap(self, content: bytes) -> bytes: ...
 
@@ -80,20 +66,40 @@ class AnyEngine(Protocol):
 class _Model:
     """One loaded model and the name that receipts give it."""
 
-    __slots__ = ("hash", "outputs", "provider", "row_s", "session")
+    __slots__ = ("hash", "large_row_s", "outputs", "provider", "row_s", "session", "small_row_s")
 
     def __init__(self, content: bytes, providers: list[str] | None) -> None:
         self.session, self.provider = open_session(content, providers)
         self.hash = model_hash(content)
         self.outputs = [value.name for value in self.session.get_outputs()]
         self.row_s = 1.0  # seconds per row, as measured lately; slow until known
+        self.small_row_s = self.large_row_s = 0.0  # in batches of about SMALL_BATCH, and in larger
+
+    def learn(self, rows: int, seconds: float) -> None:
+        """Note what a batch took."""
+        self.row_s = row_s = seconds / rows
+        if rows > SMALL_BATCH:
+            self.large_row_s = _mean(self.large_row_s, row_s)
+        elif rows > SMALL_BATCH // 2:
+            self.small_row_s = _mean(self.small_row_s, row_s)
+
+    def best_rows(self, number: int, most: int) -> int:
+        """How many rows the batch of this number should have at most; now and then another size,
+        so that both are known.
+        """
+        if number % _LOOK_AGAIN < 2:
+            return min(SMALL_BATCH, most) if number % _LOOK_AGAIN else most
+        known = self.small_row_s and self.large_row_s
+        is_good = known and self.small_row_s <= _NO_WORSE * self.large_row_s
+        return min(SMALL_BATCH, most) if is_good else most
 
 
 class _Job:
     __slots__ = ("feed", "future", "rows", "then")
 
-    def __init__(self, feed: Arrays, rows: int, then: Then, future: "asyncio.Future[Any]") -> None:
-        self.feed, self.rows, self.then, self.future = feed, rows, then, future
+    def __init__(self, feed: Arrays, rows: int, then: Then) -> None:
+        self.feed, self.rows, self.then = feed, rows, then
+        self.future = Later()
 
 
 class Engine:
@@ -149,13 +155,13 @@ class Engine:
         result: tuple[dict[str, Any], bytes] = await self.submit(feed, lambda *both: both)
         return result
 
-    def submit(self, feed: Arrays, then: Then) -> "asyncio.Future[Any]":
-        """The same without a coroutine: a future of what `then(outputs, model hash)` returns."""
+    def submit(self, feed: Arrays, then: Then) -> Later:
+        """The same without a coroutine: what `then(outputs, model hash)` returns, later."""
         rows = len(next(iter(feed.values())))
         if self._rows_waiting + rows > self._max_queue:
             raise Busy
         loop = asyncio.get_running_loop()
-        job = _Job(feed, rows, then, loop.create_future())
+        job = _Job(feed, rows, then)
         self._waiting.append(job)
         self._rows_waiting += rows
         if not self._is_running:
@@ -184,7 +190,8 @@ class Engine:
     def _next_batch(self, loop: asyncio.AbstractEventLoop) -> None:
         jobs: list[_Job] = []
         rows = 0
-        while self._waiting and (not jobs or rows + self._waiting[0].rows <= self._max_batch):
+        most = self._model.best_rows(self.batches, self._max_batch)
+        while self._waiting and (not jobs or rows + self._waiting[0].rows <= most):
             job = self._waiting.popleft()
             self._rows_waiting -= job.rows
             if not job.future.done():  # its caller has given up
@@ -235,6 +242,10 @@ class Engine:
                 job.future.set_exception(error)
 
 
+def _mean(known: float, new: float) -> float:
+    return 0.7 * known + 0.3 * new if known else new
+
+
 def _run_batch(model: _Model, jobs: list[_Job]) -> list[Any]:
     """One result per job: its outputs in order, or the error that concerns it."""
     feed = jobs[0].feed
@@ -243,7 +254,7 @@ def _run_batch(model: _Model, jobs: list[_Job]) -> list[Any]:
             feed = {name: np.concatenate([job.feed[name] for job in jobs]) for name in feed}
         start = perf_counter()
         outputs = model.session.run(model.outputs, feed)
-        model.row_s = (perf_counter() - start) / sum(job.rows for job in jobs)
+        model.learn(sum(job.rows for job in jobs), perf_counter() - start)
     except Exception as error:  # onnxruntime's errors have no common base
         if len(jobs) == 1:
             return [ModelError(f"model: {first_line(error)}")]

@@ -4,9 +4,11 @@
 ConfigError
 +-- MinerError           a miner that cannot start as it is set up
     +-- ModelError       a file that is not ONNX, does not fit the subnet, or is unsafe
+InvalidSubmission
++-- RequestError         a question that this model cannot answer
 """
 
-from offchain.protocol.errors import ConfigError
+from offchain.protocol.errors import ConfigError, InvalidSubmission
 
 
 class MinerError(ConfigError):
@@ -15,3 +17,7 @@ class MinerError(ConfigError):
 
 class ModelError(MinerError):
     """A model file that is not ONNX, does not fit the subnet, or is not safe to load."""
+
+
+class RequestError(InvalidSubmission):
+    """A question that this model cannot answer: settings without a meaning, or too long."""

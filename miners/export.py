@@ -41,7 +41,9 @@ def export(module: Any, interface: ModelInterface, path: Path) -> bytes:
         {axis: torch.export.Dim.DYNAMIC for axis, n in enumerate(spec.shape) if n is None}
         for spec in interface.inputs.values()
     )
-    content = _export_quietly(module, examples, dynamic, interface)
+    content = torch_to_onnx(
+        module, examples, dynamic, list(interface.inputs), list(interface.outputs)
+    )
     check_content(content, interface, path.name)
     _compare(module, examples, content, interface)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,9 +53,12 @@ def export(module: Any, interface: ModelInterface, path: Path) -> bytes:
     return content
 
 
-def _export_quietly(
-    module: Any, examples: tuple[Any, ...], dynamic: Any, interface: ModelInterface
+def torch_to_onnx(
+    module: Any, examples: tuple[Any, ...], dynamic: Any, inputs: list[str], outputs: list[str]
 ) -> bytes:
+    """The module's graph as one file, or ModelError in one sentence; `dynamic` names the axes of
+    each example that may have any length.
+    """
     import torch
 
     noisy = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
@@ -68,8 +73,8 @@ def _export_quietly(
                 module,
                 examples,
                 str(file),
-                input_names=list(interface.inputs),
-                output_names=list(interface.outputs),
+                input_names=inputs,
+                output_names=outputs,
                 dynamic_shapes=dynamic,
                 opset_version=OPSET,
                 dynamo=True,

@@ -9,6 +9,7 @@ import pytest
 from onnx import helper
 
 from miners import Engine, ModelError
+from miners.engine import SMALL_BATCH
 from offchain.wire import Busy
 from tests.miners.worlds import vision_model
 from tests.wire.worlds import in_loop
@@ -133,3 +134,22 @@ def test_engine__opset_from_the_future__refused_in_one_sentence() -> None:
     model = vision_model(opsets=[helper.make_opsetid("", 9_999)])
     with pytest.raises(ModelError, match="onnxruntime refuses"):
         Engine(model.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    ("small_row_s", "large_row_s", "rows"),
+    [(0.0, 0.0, 256), (0.0, 1.0, 256), (1.0, 1.0, SMALL_BATCH), (1.0, 0.2, 256), (0.5, 1.0, 16)],
+)
+def test_batch_size__by_what_rows_cost__small_only_where_large_gains_nothing(
+    small_row_s: float, large_row_s: float, rows: int
+) -> None:
+    engine = Engine(vision_model().SerializeToString())
+    model = engine._model
+    for batch, row_s in ((SMALL_BATCH, small_row_s), (64, large_row_s)):
+        if row_s:
+            model.learn(batch, batch * row_s)
+    assert model.best_rows(7, 256) == rows
+    assert model.best_rows(7, 8) == 8
+    sizes = [model.best_rows(number, 256) for number in range(1_024)]
+    assert {256, SMALL_BATCH} <= set(sizes)  # both are tried again and again
+    assert sizes.count(rows) >= 1_020

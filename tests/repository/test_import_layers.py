@@ -40,10 +40,10 @@ PURE_LIBRARIES = {"numpy", "numba", "eth_hash", "eth_abi", "eth_utils", "offchai
 }  # fmt: skip
 IMPURE_NAMES = {"open", "input", "print", "eval", "exec", "__import__"}
 # loaded when used: they are heavy, or only some installations have them
-LAZY = {"torch", "sklearn", "ape", "onnxscript", "vyper", "matplotlib"}
+LAZY = {"torch", "sklearn", "ape", "onnxscript", "vyper", "matplotlib", "onnxruntime_genai", "ray"}
 # files that are about torch may load it, and only each other may load them
 TRAINING = {"models", "train", "export"}
-TRAINING_MODULES = tuple(f"miners.{name}" for name in sorted(TRAINING))
+TRAINING_MODULES = tuple(f"miners.{p}{name}" for p in ("", "llm.") for name in sorted(TRAINING))
 ONLY_IN = {"web3": "offchain/chain", "ape": "scripts"}
 
 
@@ -153,7 +153,7 @@ def test_serving_miner__without_torch_ape_and_compilers__imports():
     code = (
         "import importlib, pkgutil, sys\n"
         "for name in ('torch', 'ape', 'sklearn', 'onnx', 'onnxscript', 'vyper', 'boa',"
-        " 'pytest', 'sqlalchemy', 'snekmate'): sys.modules[name] = None\n"
+        " 'pytest', 'sqlalchemy', 'snekmate', 'ray', 'onnxruntime_genai'): sys.modules[name] = None\n"
         "for top in ('miners', 'offchain.wire', 'offchain.chain', 'offchain.keys',"
         " 'offchain.protocol', 'offchain.subnets'):\n"
         "    package = importlib.import_module(top)\n"
