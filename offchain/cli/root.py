@@ -97,7 +97,7 @@ def show_seats(context: typer.Context) -> None:
 def poke(
     context: typer.Context,
     hotkey: HotkeyAddress,
-    seat: Annotated[int, typer.Option(min=0, help="The seat; the best one by default.")] = -1,
+    seat: Annotated[int, typer.Option(help="The seat; the best one by default.")] = -1,
     key: Annotated[str, typer.Option("--key", "-k", help="Who pays the gas.")] = "",
 ) -> None:
     """Give a seat of the root's next epoch to a hotkey that has more stake than its holder.

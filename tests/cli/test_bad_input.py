@@ -304,3 +304,33 @@ def test_json__error_is_an_object(anvil: Localnet, evmtensor: Command) -> None:
     error = json.loads(outcome.error)
     assert error["error"] == "NotDeployed"
     assert error["next_step"]
+
+
+def test_root_without_its_words__is_one_sentence(
+    anvil: Localnet, evmtensor: Command, tmp_path: Path
+) -> None:
+    """The root has no neurons, is not measured, and takes weights only as NETUID=WEIGHT."""
+    where = on(anvil)
+    assert "evmtensor root show" in evmtensor("metagraph", 0, *where).sentence()
+    for words in (["--netuid", 0], ["--netuid", 1, "--weights", tmp_path / "w.toml"]):
+        told = evmtensor("validator", "run", *words, "--hotkey", "dev:3", *where).sentence()
+        assert "Give --weights FILE with --netuid 0" in told
+    for pairs in (["1"], ["1=x"], ["1=1", "1=2"]):
+        told = evmtensor("root", "weights", "set", *pairs, "--hotkey", "dev:3", *where).sentence()
+        assert "subnet" in told or "NETUID=WEIGHT" in told
+    weightless = tmp_path / "w.toml"
+    weightless.write_text("[other]\n")
+    told = evmtensor(
+        "validator", "run", "-n", 0, "--weights", weightless, "--hotkey", "dev:3", *where
+    ).sentence()
+    assert "has no weights" in told
+
+
+def test_root_not_started__is_one_sentence(anvil: Localnet, evmtensor: Command) -> None:
+    told = evmtensor("root", "weights", "set", "1=1", "--hotkey", "dev:3", *on(anvil)).sentence()
+    assert "the root is not started" in told
+    assert "evmtensor root start" in told
+    assert (
+        "not started"
+        in evmtensor("root", "poke", "-H", "dev:3", "-k", "dev:4", *on(anvil)).sentence()
+    )
