@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeGuard, get_type_hints
 
 import structlog
 
@@ -17,7 +17,7 @@ from miners.checks import ModelReport, check_content, read_model, self_test
 from miners.engine import AnyEngine, Engine
 from miners.errors import MinerError
 from miners.payday import ClaimPolicy, Payday
-from offchain.protocol.errors import ChainError
+from offchain.protocol.errors import ChainError, ConfigError
 from offchain.subnets.base import load
 from offchain.wire import (
     Axon,
@@ -36,6 +36,7 @@ from offchain.wire.receipts import NO_MODEL
 
 if TYPE_CHECKING:
     from miners.edge import Edge
+    from miners.llm import TextEngine
 
 log = structlog.get_logger("evmtensor.miner")
 
@@ -91,9 +92,10 @@ class Miner:
         self.report: ModelReport | None = None
         self.axon: Axon | None = None
         self.edge: Edge | None = None
-        self.engine: AnyEngine | None = None
+        self.engine: AnyEngine | TextEngine | None = None
         self._forward: Forward | None = None
         self._files: dict[bytes, bytes] = {}  # by hash: what may be published
+        self._path: Path | None = None  # where SIGHUP finds a better model
         self._hotkey: Hotkey | None = None
         self._chain: ChainPort | None = None
         self.payday: Payday | None = None
@@ -106,7 +108,8 @@ class Miner:
         works.
         """
         miner = cls(subnet)
-        return miner._with_content(read_model(Path(path), miner.subnet.MODEL))
+        miner._path = Path(path)
+        return miner._with_content(read_model(miner._path, miner.subnet.MODEL))
 
     @classmethod
     def from_bytes(cls, content: bytes, subnet: str = "vision") -> "Miner":
@@ -116,11 +119,26 @@ class Miner:
         return miner._with_content(content)
 
     @classmethod
-    def from_engine(cls, engine: AnyEngine, subnet: str = "vision") -> "Miner":
-        """A miner in front of an engine elsewhere, such as `remote.OipEngine`."""
+    def from_engine(cls, engine: "AnyEngine | TextEngine", subnet: str = "vision") -> "Miner":
+        """A miner in front of an engine elsewhere, such as `remote.OipEngine`. MinerError if the
+        engine writes text and the subnet wants tensors, or the other way round.
+        """
         miner = cls(subnet)
+        if is_text(engine) == bool(miner.subnet.MODEL.inputs):
+            wanted = "tensors" if miner.subnet.MODEL.inputs else "text"
+            raise MinerError(
+                f"miner: subnet {subnet} wants {wanted}, which this engine does not make",
+                next_step="Name another subnet with --subnet.",
+            )
         miner.engine = engine
         return miner
+
+    @classmethod
+    def from_decoder(cls, path: str | Path, subnet: str = "text") -> "Miner":
+        """A miner for a decoder's folder (see `miners.llm`). ModelError if it cannot be served."""
+        from miners.llm import open_decoder
+
+        return cls.from_engine(open_decoder(Path(path)), subnet)
 
     @classmethod
     def from_torch(
@@ -224,6 +242,16 @@ class Miner:
         log.info("model swapped", model=report.model_hash.hex()[:16])
         return report.model_hash
 
+    async def reload(self) -> None:
+        """Swap to what the model's file holds now; if anything is wrong with it, the old one stays."""
+        if self._path is None:
+            log.warning("nothing to reload", reason="this miner was not made from a file")
+            return
+        try:
+            await self.swap(self._path)
+        except (ChainError, ConfigError) as error:
+            log.warning("not reloaded", path=str(self._path), error=str(error))
+
     async def close(self) -> None:
         """Send due receipts, close every connection, end the engine."""
         for task in (self._refresher, self._collector):
@@ -237,7 +265,7 @@ class Miner:
             self.engine.close()
 
     def run(self, chain: ChainPort, hotkey: Hotkey, settings: Settings | None = None) -> None:
-        """Serve until SIGTERM or SIGINT."""
+        """Serve until SIGTERM or SIGINT; SIGHUP reads the model's file again."""
         asyncio.run(self._run(chain, hotkey, settings))
 
     async def _run(self, chain: ChainPort, hotkey: Hotkey, settings: Settings | None) -> None:
@@ -245,6 +273,14 @@ class Miner:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await self.start(chain, hotkey, settings)
+        reloading: set[asyncio.Task[None]] = set()
+
+        def reload() -> None:
+            task = asyncio.create_task(self.reload())
+            reloading.add(task)
+            task.add_done_callback(reloading.discard)
+
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
         await stop.wait()
         await self.close()
 
@@ -276,6 +312,10 @@ class Miner:
             raise MinerError(
                 "miner: nothing to serve", next_step="Use from_onnx, from_torch or forward."
             )
+        if is_text(self.engine):
+            from miners.llm.answers import text_handler
+
+            return text_handler(self.engine)
         return _annotated(_model_handler(self.engine, self.subnet), kind)
 
     async def _ensure_registered(self, max_burn_rao: int) -> None:
@@ -313,6 +353,11 @@ class Miner:
         while True:  # a task of its own: a claim may wait for its block longer than seats may age
             await payday.step()
             await asyncio.sleep(pause_s)
+
+
+def is_text(engine: "AnyEngine | TextEngine | None") -> TypeGuard["TextEngine"]:
+    """Whether an engine writes text piece by piece, rather than returning tensors."""
+    return hasattr(engine, "generate")
 
 
 def _model_handler(

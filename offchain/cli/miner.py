@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from offchain.cli.options import HotkeyName, Key, Netuid, rao, wei
 from offchain.cli.output import progress, show
 from offchain.cli.session import SERVICE_ATTEMPTS, Session
+from offchain.protocol.errors import ConfigError
+
+if TYPE_CHECKING:
+    from miners.engines import EngineName
 
 Subnet = Annotated[str, typer.Option(help="The incentive mechanism.")]
 app = typer.Typer(name="miner", help="A miner: run, check, quantize.", no_args_is_help=True)
@@ -19,11 +23,27 @@ app = typer.Typer(name="miner", help="A miner: run, check, quantize.", no_args_i
 @app.command()
 def run(
     context: typer.Context,
-    model: Annotated[Path, typer.Argument(help="An ONNX file.")],
     netuid: Netuid,
+    model: Annotated[
+        Path | None, typer.Argument(help="An ONNX file, or the folder of a decoder.")
+    ] = None,
     hotkey: HotkeyName = "",
     key: Key = "",
-    subnet: Subnet = "vision",
+    subnet: Annotated[
+        str, typer.Option(help="The incentive mechanism; a decoder's is text, else vision.")
+    ] = "",
+    engine: Annotated[
+        str, typer.Option(help="auto, onnx, llm, ray, oip or openai: what computes the answers.")
+    ] = "auto",
+    engine_url: Annotated[
+        str, typer.Option(help="The server of oip or openai; the address of a Ray cluster.")
+    ] = "",
+    served_as: Annotated[
+        str, typer.Option("--model", help="The model's name at that server.")
+    ] = "",
+    model_hash: Annotated[str, typer.Option(help="SHA-256 to commit when no file is named.")] = "",
+    replicas: Annotated[int, typer.Option(min=0, help="Of Ray; 0: one per core.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Of a decoder.")] = 1,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8091,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "0.0.0.0",
     external_ip: Annotated[str, typer.Option(help="What the chain is told.")] = "",
@@ -53,15 +73,26 @@ def run(
     evmtensor miner run model.onnx --netuid 1 --hotkey alice-hot --key alice --max-burn 2
 
     evmtensor miner run model.onnx --netuid 1 --tao-price 0.002 --gas-multiple 50
+
+    evmtensor miner run decoder --netuid 2 --hotkey alice-hot
+
+    evmtensor miner run weights -n 2 --engine openai --engine-url http://127.0.0.1:8000 --model llama
+
+    A better model: write it over the file, then `kill -HUP`; no request is dropped.
     """
-    from miners import ClaimPolicy, Miner, Settings
+    from miners import ClaimPolicy, Settings
+    from miners.engines import EngineChoice, make_miner
     from offchain.chain.miner_port import MinerPort
     from offchain.wire import Domain
 
     session: Session = context.obj
     session.attempts = SERVICE_ATTEMPTS
     burn = rao(max_burn)
-    made = Miner.from_onnx(model, subnet)  # a model that does not fit costs nothing
+    token = session.environment.engine_token
+    choice = EngineChoice(
+        model, engine_name(engine), engine_url, served_as, model_hash, replicas, threads, token
+    )
+    made = make_miner(choice, subnet)  # a model that does not fit costs nothing
     signer = session.signer(session.hotkey_name(hotkey))
     network = session.network
     coldkey = session.coldkey(key) if key or session.environment.key else None
@@ -85,6 +116,17 @@ def run(
         publish=publish,
     )
     made.run(chain, signer, settings)
+
+
+def engine_name(text: str) -> EngineName:
+    """ConfigError for a name that is none."""
+    from miners.engines import EngineName
+
+    try:
+        return EngineName(text)
+    except ValueError:
+        names = ", ".join(EngineName)
+        raise ConfigError(f"engine {text!r} is none of {names}") from None
 
 
 @app.command()

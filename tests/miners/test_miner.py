@@ -3,6 +3,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -262,3 +263,30 @@ def test_import__to_serve__needs_neither_torch_nor_ape_nor_scikit_learn() -> Non
         [sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+@in_loop
+async def test_run__hangup__swaps_to_the_better_file_and_ignores_a_broken_one(
+    tmp_path: Path,
+) -> None:
+    chain, path = FakeChain(), a_file(tmp_path)
+    miner = Miner.from_onnx(path)
+    first = miner.model_hash
+    running = asyncio.create_task(miner._run(chain, hotkey(), HERE))
+    await until(lambda: chain.endpoint is not None)
+    await until(lambda: bool(signal.getsignal(signal.SIGHUP)))
+
+    path.write_bytes(b"not a model")
+    os.kill(os.getpid(), signal.SIGHUP)
+    await asyncio.sleep(0.1)
+    assert miner.model_hash == first
+
+    model = vision_model()
+    model.doc_string = "better"
+    path.write_bytes(model.SerializeToString())
+    os.kill(os.getpid(), signal.SIGHUP)
+    await until(lambda: miner.model_hash != first)
+    assert chain.sent.count("commit_model") == 2
+    assert chain.model == miner.model_hash == model_hash(path.read_bytes())
+    os.kill(os.getpid(), signal.SIGTERM)
+    await running
