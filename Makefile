@@ -12,7 +12,7 @@ DEMO_FLAGS := --chain $(CHAIN) $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(JSON),-
 # make test ARGS="tests/yuma -k replay"
 ARGS ?=
 
-.PHONY: demo test check lint gas bench fuzz soundness symbolic localnet setup lock lab clean
+.PHONY: demo test check lint gas bench fuzz soundness forge year symbolic localnet setup lock lab clean
 
 demo:
 	$(SETUP) demo --chain $(CHAIN)
@@ -57,6 +57,16 @@ fuzz:
 soundness:
 	$(SETUP) test
 	@$(RUN) python -m pytest -m soundness $(ARGS)
+
+# 400,000 random calls on the compiled bytecode; fetches forge and solc from npm on first use
+forge:
+	$(SETUP) test
+	@$(RUN) python -m tests.forge.harness $(ARGS)
+
+# a year of a network in 2,628 ticks, its books to the rao
+year:
+	$(SETUP) test
+	@$(RUN) python -m tests.contracts.economy.year $(ARGS)
 
 symbolic:
 	$(SETUP) test
