@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.contracts.deployment import COMPILER
 from tests.symbolic.halmos_run import HERE
 
-SOURCES = ("SettlementChecks", "ShareChecks")
+SOURCES = ("ScheduleChecks", "SettlementChecks", "ShareChecks")
 PANIC = bytes.fromhex("4e487b71")
 EDGES = [0, 1, 2, 3_600, 2**40 - 1, 2**56 - 1, 2**64 - 1]
 

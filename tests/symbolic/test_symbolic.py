@@ -9,7 +9,7 @@ import pytest
 
 from tests.symbolic.halmos_run import HERE, seeded, verdicts
 
-SOURCES = ("SettlementChecks", "ShareChecks")
+SOURCES = ("ScheduleChecks", "SettlementChecks", "ShareChecks")
 BUGS = {
     "a leaf is hashed once": (
         "modules/domains.vy",
@@ -45,6 +45,27 @@ BUGS = {
         "emptied.bond_rao = bond_rao",
         "SettlementChecks",
         "check_bond__returned_once",
+    ),
+    "a halving comes a rao late": (
+        "modules/halving.vy",
+        "if issuance_rao < self._threshold(k + 1):",
+        "if issuance_rao <= self._threshold(k + 1):",
+        "ScheduleChecks",
+        "check_rate__halves_at_every_threshold_and_not_before",
+    ),
+    "the rate does not fall": (
+        "modules/halving.vy",
+        "return FIRST_RATE_RAO >> k",
+        "return FIRST_RATE_RAO >> (k % 2)",
+        "ScheduleChecks",
+        "check_rate__never_rises",
+    ),
+    "an epoch is voided before its proposals can be final": (
+        "modules/phases.vy",
+        "return closed_tick + VOID_TEMPOS * tempo",
+        "return closed_tick + 2 * tempo",
+        "ScheduleChecks",
+        "check_void__waits_for_every_proposal_in_time",
     ),
     "shares come from nowhere": (
         "modules/share_pool.vy",
