@@ -35,7 +35,7 @@ def new_hotkey(localnet: Localnet) -> Sender:
 @pytest.mark.chain
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["anvil", "ganache"])
-def test_life__validator_and_miner__are_paid(kind: str, request: pytest.FixtureRequest) -> None:
+def test_J8_life__validator_and_miner__are_paid(kind: str, request: pytest.FixtureRequest) -> None:
     localnet: Localnet = request.getfixturevalue(kind)
     network, clock = localnet.network, localnet.network.clock
     owner = Coldkey(network, localnet.funded(10_000))
@@ -173,7 +173,7 @@ def test_stake__added_moved_unbonded_cancelled_removed__comes_back(anvil: Localn
     delegator.add_stake(one.address, 40 * TAO)
     assert delegator.balance_rao() == 10 * TAO
     shares = network.staking.shares_of(one.address, delegator.address)
-    delegator.move_stake(one.address, other.address, shares)
+    delegator.move_stake(one.address, other.address)
     assert network.staking.stake_of(one.address) == 0
     value = network.staking.value_of(other.address, delegator.address)
     assert 40 * TAO - 1 <= value <= 40 * TAO

@@ -78,7 +78,7 @@ def epochs_judged(shape: Shape) -> int:
 
 
 @pytest.mark.parametrize("shape", SAMPLE, ids=lambda shape: f"world {shape.seed}")
-def test_sample__watcher_finds_every_wrong_word_and_strikes_it(shape):
+def test_F10_sample__watcher_finds_every_wrong_word_and_strikes_it(shape):
     kinds = strike_corruptions(shape, 10)
     assert sum(kinds.values()) == 10
     assert set(kinds) == KINDS
