@@ -10,6 +10,8 @@ from offchain.chain.contract import read_all
 from offchain.chain.hotkey import closed_epoch, proposals
 from offchain.chain.network import Network
 from offchain.chain.neurons import Axon, axon_from, model_from
+from offchain.chain.root import ROOT_NETUID
+from offchain.protocol.errors import ConfigError
 from offchain.settlement.frozen import unpack_frozen
 from offchain.settlement.payouts import unpack_cumulatives
 from offchain.settlement.trace import unpack_trace
@@ -72,7 +74,14 @@ class _Earnings:
 
 
 def read_metagraph(network: Network, netuid: int) -> Metagraph:
-    """Everything as of one block; raises `Reverted` for an unknown netuid."""
+    """Everything as of one block.
+
+    Raises `Reverted` for an unknown netuid, `ConfigError` for the root, which has no neurons.
+    """
+    if netuid == ROOT_NETUID:
+        raise ConfigError(
+            "the root, netuid 0, has no neurons", next_step="Run `evmtensor root show`, or `seats`."
+        )
     head = network.clock.head()
     at, neurons, staking = head.number, network.neurons, network.staking
     epoch = int(network.subnets.read("running_epoch", netuid, block=at))

@@ -10,12 +10,10 @@ import typer
 from offchain.cli.options import HotkeyName, Key, Netuid, NetuidArgument, tao
 from offchain.cli.output import progress, show, show_table
 from offchain.cli.session import Session
-from offchain.protocol.errors import ConfigError
 
 if TYPE_CHECKING:
     from offchain.chain.metagraph import Metagraph
 
-ROOT_NETUID = 0
 COLUMNS = (
     "uid",
     "hotkey",
@@ -37,10 +35,6 @@ def metagraph(context: typer.Context, netuid: NetuidArgument) -> None:
     from offchain.chain.metagraph import read_metagraph
 
     session: Session = context.obj
-    if netuid == ROOT_NETUID:
-        raise ConfigError(
-            "the root, netuid 0, has no neurons", next_step="Run `evmtensor root show`, or `seats`."
-        )
     with progress("reading the metagraph"):
         graph = read_metagraph(session.network, netuid)
     show_table(session.flags.json, title(graph), COLUMNS, rows(graph), graph)
