@@ -243,7 +243,7 @@ class Miner:
         return report.model_hash
 
     async def reload(self) -> None:
-        """Swap to what the model's file holds now; if anything is wrong with it, the old one stays."""
+        """Swap to what the model's file holds now; if that is wrong, the old model stays."""
         if self._path is None:
             log.warning("nothing to reload", reason="this miner was not made from a file")
             return
