@@ -7,11 +7,29 @@ at worst, an allowance to one of our own contracts, which only pulls what this k
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from offchain.chain.contract import Call, Contract
 from offchain.chain.errors import InsufficientFunds, NotRegistered
+from offchain.chain.keys import (
+    ChildrenSet,
+    ChildTakeSet,
+    ColdkeySwapAnnounced,
+    HotkeySwapPaid,
+)
 from offchain.chain.network import Network
 from offchain.chain.neurons import NeuronRegistered
-from offchain.chain.staking import StakeAdded, StakeRemoved, UnbondingCancelled, UnbondingStarted
+from offchain.chain.stakes import lives_of
+from offchain.chain.staking import (
+    ColdkeySwapped,
+    StakeAdded,
+    StakeMoved,
+    StakeRemoved,
+    StakeTransferred,
+    TakeSet,
+    UnbondingCancelled,
+    UnbondingStarted,
+)
 from offchain.chain.subnets import (
     OwnerChanged,
     OwnerHotkeySet,
@@ -19,7 +37,7 @@ from offchain.chain.subnets import (
     SubnetStarted,
 )
 from offchain.chain.transactions import Receipt, Sender
-from offchain.keys.consent import sign_owning, sign_registration
+from offchain.keys.consent import sign_owning, sign_place, sign_registration
 from offchain.keys.signer import Signer
 from offchain.protocol.errors import ConfigError
 from offchain.protocol.identifiers import RAO_PER_TAO
@@ -134,20 +152,7 @@ class Coldkey:
     def unbond(self, hotkey: str, amount_rao: int | None = None) -> UnbondingStarted:
         """Sell shares worth `amount_rao`, all for None; the rao come after the unbonding."""
         staking = self.network.staking
-        shares = staking.shares_of(hotkey, self.address)
-        value = staking.value_of(hotkey, self.address)
-        if shares == 0:
-            raise InsufficientFunds(
-                f"{self.address} has no stake behind {hotkey}",
-                next_step="See `evmtensor stake show`.",
-            )
-        if amount_rao is not None:
-            if amount_rao > value:
-                raise InsufficientFunds(
-                    f"{self.address} has {tao(value)} TAO behind {hotkey}, not {tao(amount_rao)}",
-                    next_step="Unbond less, or leave the amount away to unbond all.",
-                )
-            shares = -(-shares * amount_rao // value)  # rounds up: at least the amount asked for
+        shares = self.shares_worth(hotkey, amount_rao)
         receipt = self.sender.send(staking.unbond(hotkey, shares))
         return staking.events(UnbondingStarted, receipt.logs)[0]
 
@@ -161,8 +166,107 @@ class Coldkey:
         receipt = self.sender.send(staking.remove_stake(unbonding_id))
         return staking.events(StakeRemoved, receipt.logs)[0]
 
-    def move_stake(self, from_hotkey: str, to_hotkey: str, shares: int) -> Receipt:
-        return self.sender.send(self.network.staking.move_stake(from_hotkey, to_hotkey, shares))
+    def move_stake(
+        self, from_hotkey: str, to_hotkey: str, amount_rao: int | None = None
+    ) -> StakeMoved:
+        """Move stake worth `amount_rao`, all for None, without unbonding."""
+        staking = self.network.staking
+        shares = self.shares_worth(from_hotkey, amount_rao)
+        receipt = self.sender.send(staking.move_stake(from_hotkey, to_hotkey, shares))
+        return staking.events(StakeMoved, receipt.logs)[0]
+
+    def transfer_stake(
+        self, hotkey: str, to_coldkey: str, amount_rao: int | None = None
+    ) -> StakeTransferred:
+        """Give stake worth `amount_rao`, all for None, to another coldkey."""
+        staking = self.network.staking
+        shares = self.shares_worth(hotkey, amount_rao)
+        receipt = self.sender.send(staking.transfer_stake(hotkey, to_coldkey, shares))
+        return staking.events(StakeTransferred, receipt.logs)[0]
+
+    def gather_stake(self, hotkey: str) -> StakeTransferred:
+        """After a swap: bring what this key had of its own to what it took over."""
+        staking = self.network.staking
+        receipt = self.sender.send(staking.gather_stake(hotkey))
+        return staking.events(StakeTransferred, receipt.logs)[0]
+
+    def shares_worth(self, hotkey: str, amount_rao: int | None) -> int:
+        """Shares behind a hotkey that are worth so much, all for None; rounded up.
+
+        Raises `InsufficientFunds` when there are fewer, or when less than the minimum would stay.
+        """
+        staking = self.network.staking
+        shares = staking.shares_of(hotkey, self.address)
+        value = staking.value_of(hotkey, self.address)
+        if shares == 0:
+            raise InsufficientFunds(
+                f"{self.address} has no stake behind {hotkey}",
+                next_step="See `evmtensor stake list`.",
+            )
+        if amount_rao is None:
+            return shares
+        if amount_rao > value:
+            raise InsufficientFunds(
+                f"{self.address} has {tao(value)} TAO behind {hotkey}, not {tao(amount_rao)}",
+                next_step="Name less, or leave the amount away for all of it.",
+            )
+        least = staking.min_stake_rao()
+        if 0 < value - amount_rao < least:
+            raise InsufficientFunds(
+                f"{tao(value - amount_rao)} TAO would stay behind {hotkey}, less than the minimum "
+                f"of {tao(least)}",
+                next_step="Name less, or leave the amount away for all of it.",
+            )
+        return -(-shares * amount_rao // value)  # rounds up: at least the amount asked for
+
+    def set_take(self, hotkey: str, take_u16: int) -> TakeSet:
+        """What the owner keeps of dividends: a fall counts now, a rise after a notice."""
+        staking = self.network.staking
+        receipt = self.sender.send(staking.set_take(hotkey, take_u16))
+        return staking.events(TakeSet, receipt.logs)[0]
+
+    def set_children(self, hotkey: str, netuid: int, shares_u16: Mapping[str, int]) -> ChildrenSet:
+        """Lend shares of 65,535 of a hotkey's own stake, after a notice; none ends all loans."""
+        keys = self.network.keys
+        receipt = self.sender.send(keys.set_children(hotkey, netuid, shares_u16))
+        return keys.events(ChildrenSet, receipt.logs)[0]
+
+    def set_child_take(self, hotkey: str, netuid: int, take_u16: int) -> ChildTakeSet:
+        """What a hotkey keeps of its parents' part of dividends in a subnet."""
+        keys = self.network.keys
+        receipt = self.sender.send(keys.set_child_take(hotkey, netuid, take_u16))
+        return keys.events(ChildTakeSet, receipt.logs)[0]
+
+    def admit_parent(self, hotkey: str, netuid: int, parent: str) -> Receipt:
+        return self.sender.send(self.network.keys.admit_parent(hotkey, netuid, parent))
+
+    def dismiss_parent(self, hotkey: str, netuid: int, parent: str) -> Receipt:
+        return self.sender.send(self.network.keys.dismiss_parent(hotkey, netuid, parent))
+
+    def swap_hotkey(self, old_hotkey: str, new_hotkey: Signer) -> HotkeySwapPaid:
+        """Put a new hotkey, which consents, in the place of one that is lost."""
+        keys = self.network.keys
+        consent = sign_place(new_hotkey, keys.domain_separator(), old_hotkey, self.address)
+        lives = lives_of(self.network, old_hotkey)
+        call = keys.swap_hotkey(old_hotkey, new_hotkey.address, lives, consent)
+        receipt = self.pay(keys, keys.swap_cost_rao(), call)
+        return keys.events(HotkeySwapPaid, receipt.logs)[0]
+
+    def announce_coldkey_swap(self, new_coldkey: str) -> ColdkeySwapAnnounced:
+        """Say which coldkey is to take this one's place after a notice; the first costs."""
+        keys = self.network.keys
+        announced = keys.coldkey_swap_of(self.address)
+        cost = 0 if announced else keys.swap_cost_rao()
+        receipt = self.pay(keys, cost, keys.announce_coldkey_swap(new_coldkey))
+        return keys.events(ColdkeySwapAnnounced, receipt.logs)[0]
+
+    def cancel_coldkey_swap(self) -> Receipt:
+        return self.sender.send(self.network.keys.cancel_coldkey_swap())
+
+    def swap_coldkey(self, old_coldkey: str) -> ColdkeySwapped:
+        """Take the place of a coldkey that announced this one."""
+        receipt = self.sender.send(self.network.keys.swap_coldkey(old_coldkey))
+        return self.network.staking.events(ColdkeySwapped, receipt.logs)[0]
 
     def pay(
         self, contract: Contract, amount_rao: int, call: Call, *, spare_rao: int = 0

@@ -106,7 +106,7 @@ class Hotkey:
         uid = neurons.uid_of(self.netuid, self.address, terms.next_epoch)
         if uid is None:
             return None
-        stake = staking.stake_at(self.address, terms.stake_tick)
+        stake = staking.stake_for(self.address, self.netuid, terms.stake_tick)
         seats = neurons.seats_at(self.netuid, terms.next_epoch)
         if stake == 0 or any(seat is not None and seat.uid == uid for seat in seats):
             return None
@@ -118,7 +118,8 @@ class Hotkey:
             if seat is None:
                 continue
             holder = neurons.hotkey_of(seat.registration_id)
-            rank = (staking.stake_at(holder, terms.stake_tick), seat.uid, index)
+            weight = staking.stake_for(holder, self.netuid, terms.stake_tick)
+            rank = (weight, seat.uid, index)
             weakest = rank if weakest is None else min(weakest, rank)
         if weakest is None or (weakest[0], weakest[1]) >= (stake, uid):
             return None

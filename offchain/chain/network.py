@@ -18,6 +18,7 @@ from offchain.chain.deployment_file import Deployment, load_deployment
 from offchain.chain.emission import Emission
 from offchain.chain.errors import NotDeployed, WrongChain
 from offchain.chain.governor import Governor
+from offchain.chain.keys import Keys
 from offchain.chain.neurons import Neurons
 from offchain.chain.rewards import Rewards
 from offchain.chain.rpc import RetryPolicy
@@ -41,6 +42,7 @@ class Network:
     staking: Staking
     subnets: Subnets
     neurons: Neurons
+    keys: Keys
     weights: Weights
     settlement: Settlement
     rewards: Rewards
@@ -77,6 +79,7 @@ def network_of(connection: Connection, deployment: Deployment) -> Network:
         staking=Staking(*at(Staking)),
         subnets=Subnets(*at(Subnets)),
         neurons=Neurons(*at(Neurons)),
+        keys=Keys(*at(Keys)),
         weights=Weights(*at(Weights)),
         settlement=Settlement(*at(Settlement)),
         rewards=Rewards(*at(Rewards)),

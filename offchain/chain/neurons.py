@@ -94,6 +94,10 @@ class Neurons(Contract):
         """Nonce of the hotkey's next consent."""
         return int(self.read("nonce_of", hotkey))
 
+    def life_count(self, hotkey: str) -> int:
+        """In how many lives of subnets a hotkey registered; a swap has to name them all."""
+        return int(self.read("lives_of", hotkey))
+
     def burn_rao(self, netuid: int) -> int:
         """Price of a registration now."""
         return int(self.read("burn_rao", netuid))

@@ -61,6 +61,97 @@ class DividendCredited(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PoolOpened(Event):
+    """A hotkey got a pool, and a coldkey that owns it."""
+
+    hotkey: str
+    coldkey: str
+
+
+@dataclass(frozen=True, slots=True)
+class StakeMoved(Event):
+    """Stake went from one hotkey to another without unbonding."""
+
+    coldkey: str
+    from_hotkey: str
+    to_hotkey: str
+    amount_rao: int
+    from_shares: int
+    to_shares: int
+
+
+@dataclass(frozen=True, slots=True)
+class StakeTransferred(Event):
+    """Stake got another coldkey and stayed behind its hotkey."""
+
+    hotkey: str
+    from_coldkey: str
+    to_coldkey: str
+    shares: int
+    amount_rao: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSet(Event):
+    """The owner's take counts from `from_tick` on."""
+
+    hotkey: str
+    take_u16: int
+    from_tick: int
+
+
+@dataclass(frozen=True, slots=True)
+class HotkeySwapped(Event):
+    """Another hotkey speaks for a pool; the old one is retired."""
+
+    old_hotkey: str
+    new_hotkey: str
+
+
+@dataclass(frozen=True, slots=True)
+class ColdkeySwapped(Event):
+    """Another coldkey speaks for an account; the old one is retired."""
+
+    coldkey: str
+    new_coldkey: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loans:
+    """A pool's loans in a subnet, as the contract packs them (contracts/modules/loan_words.vy)."""
+
+    sets: tuple[int, ...]
+    parents_word: int
+    take_word: int
+
+    @property
+    def parents(self) -> tuple[int, ...]:
+        """Ids of the pools that may lend to it."""
+        ids = (self.parents_word >> i * 28 & 0xFFF_FFFF for i in range(5))
+        return tuple(i for i in ids if i)
+
+    def in_force(self, tick: int) -> tuple[tuple[int, int], ...]:
+        """Pool id and share of 65,535 of every child at a tick."""
+        return _children(next((s for s in self.sets if s >> 220 <= tick), 0))
+
+    def announced(self, tick: int) -> tuple[int, tuple[tuple[int, int], ...]]:
+        """Tick and children of a set that does not count yet; 0 and () if there is none."""
+        newest = self.sets[0]
+        return (newest >> 220, _children(newest)) if newest >> 220 > tick else (0, ())
+
+    def take_u16(self, tick: int) -> int:
+        """What it keeps of its parents' part at a tick."""
+        from_tick = self.take_word >> 32
+        rises = bool(from_tick) and tick >= from_tick
+        return (self.take_word >> 16 if rises else self.take_word) & 0xFFFF
+
+
+def _children(word: int) -> tuple[tuple[int, int], ...]:
+    entries = (word >> i * 44 & (1 << 44) - 1 for i in range(5))
+    return tuple((entry >> 16, entry & 0xFFFF) for entry in entries if entry)
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
     """A hotkey's pool; `assets_rao` is its stake, of which the unvested is not yet in the price."""
 
@@ -108,6 +199,38 @@ class Staking(Contract):
     def stake_at_query(self, hotkey: str, tick: int) -> Query[int]:
         return self.query("stake_at", hotkey, tick)
 
+    def stake_for(self, hotkey: str, netuid: int, tick: int) -> int:
+        """Weight of a hotkey in a subnet after a past tick: own stake less what it lends plus what
+        it borrows.
+        """
+        return int(self.read("stake_for", hotkey, netuid, tick))
+
+    def member_stake_at(self, hotkey: str, coldkey: str, tick: int) -> int:
+        """A coldkey's part of the stake behind a hotkey after a past tick, rounded down."""
+        return int(self.read("member_stake_at", hotkey, coldkey, tick))
+
+    def pool_id_of(self, hotkey: str) -> int:
+        """What stays when a hotkey is swapped; 0: it has no pool, or is retired."""
+        return int(self.read("pool_id_of", hotkey))
+
+    def hotkey_of(self, pool_id: int) -> str:
+        """The hotkey that speaks for a pool."""
+        return str(self.read("hotkey_of", pool_id))
+
+    def account_of(self, coldkey: str) -> str | None:
+        """What stays when a coldkey is swapped; None: it is retired."""
+        account = str(self.read("account_of", coldkey))
+        return account if int(account, 16) else None
+
+    def loans_of(self, pool_id: int, netuid: int) -> Loans:
+        """A pool's loans in a subnet."""
+        sets, parents, take = self.read("loans_of", pool_id, netuid)
+        return Loans(tuple(sets), int(parents), int(take))
+
+    def unbonding_ticks(self) -> int:
+        """How long an unbonding takes, and every notice about keys."""
+        return int(self.read("unbonding_ticks"))
+
     def checkpoint_index(self, hotkey: str, tick: int) -> int:
         """Hint for `Weights.reveal`: the checkpoint in force at a tick, 2**256 - 1 for none."""
         return int(self.read("checkpoint_index", hotkey, tick))
@@ -153,6 +276,13 @@ class Staking(Contract):
 
     def move_stake(self, from_hotkey: str, to_hotkey: str, shares: int) -> Call:
         return self.call("move_stake", from_hotkey, to_hotkey, shares, doing="move stake")
+
+    def transfer_stake(self, hotkey: str, to_coldkey: str, shares: int) -> Call:
+        return self.call("transfer_stake", hotkey, to_coldkey, shares, doing="transfer stake")
+
+    def gather_stake(self, hotkey: str) -> Call:
+        """After a swap: bring the new coldkey's own stake to what it took over."""
+        return self.call("gather_stake", hotkey, doing="gather stake")
 
     def set_take(self, hotkey: str, take_u16: int) -> Call:
         return self.call("set_take", hotkey, take_u16, doing="set the take")

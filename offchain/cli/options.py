@@ -36,6 +36,19 @@ def rao(amount: str) -> int:
     return int(value)
 
 
+def share_u16(share: str) -> int:
+    """What a user types as a share of one, in 65,535ths, rounded down; raises `ConfigError`."""
+    try:
+        value = Decimal(share)
+    except InvalidOperation:
+        value = Decimal(-1)
+    if not value.is_finite() or not 0 <= value <= 1:
+        raise ConfigError(
+            f"{share!r} is not a share", next_step="Use a number from 0 to 1, like 0.25."
+        )
+    return int(value * 65_535)
+
+
 def wei(amount: str) -> int:
     """What a user types in the chain's own coin; raises `ConfigError`."""
     try:

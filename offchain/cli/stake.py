@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stake: add, unbond, cancel, remove, move, show."""
+"""Stake: add, unbond, cancel, remove, move, transfer, list, take, children, show."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from typing import Annotated
 
 import typer
 
-from offchain.cli.options import Amount, HotkeyAddress, Key, rao, tao
-from offchain.cli.output import progress, show
+from offchain.cli import children
+from offchain.cli.options import Amount, HotkeyAddress, Key, rao, share_u16, tao
+from offchain.cli.output import progress, show, show_table
 from offchain.cli.session import Session
 
 app = typer.Typer(
-    name="stake", help="Stake: add, unbond, cancel, remove, move, show.", no_args_is_help=True
+    name="stake",
+    help="Stake: add, unbond, cancel, remove, move, transfer, list, take, children, show.",
+    no_args_is_help=True,
 )
+app.add_typer(children.app)
+All = Annotated[str, typer.Option("--amount", help="In TAO; all of it without.")]
 UnbondingId = Annotated[int, typer.Argument(help="Number of the unbonding.")]
 
 
@@ -35,7 +40,7 @@ def add(context: typer.Context, amount: Amount, hotkey: HotkeyAddress, key: Key 
 def unbond(
     context: typer.Context,
     hotkey: HotkeyAddress,
-    amount: Annotated[str, typer.Option(help="In TAO; all of it without.")] = "",
+    amount: All = "",
     key: Key = "",
 ) -> None:
     """Begin to take stake back; the TAO can be removed when the unbonding is over.
@@ -83,27 +88,103 @@ def move(
     context: typer.Context,
     from_hotkey: Annotated[str, typer.Option("--from", help="Hotkey to leave.")],
     to_hotkey: Annotated[str, typer.Option("--to", help="Hotkey to go to.")],
+    amount: All = "",
     key: Key = "",
 ) -> None:
-    """Move all of your stake from one hotkey to another.
+    """Move your stake from one hotkey to another.
 
-    evmtensor stake move --from alice-hot --to bob-hot --key alice
+    evmtensor stake move --from alice-hot --to bob-hot --amount 10 --key alice
     """
-    from offchain.chain.errors import InsufficientFunds
-
     session: Session = context.obj
     source, target = session.address_of(from_hotkey), session.address_of(to_hotkey)
     coldkey = session.coldkey(key)
-    shares = session.network.staking.shares_of(source, coldkey.address)
-    if shares == 0:
-        raise InsufficientFunds(
-            f"{coldkey.address} has no stake behind {source}",
-            next_step="See `evmtensor stake show`.",
-        )
     with progress("moving stake"):
-        receipt = coldkey.move_stake(source, target, shares)
-    done = {"transaction": receipt.transaction_hash, "from": source, "to": target}
-    show(session.flags.json, done, f"moved from {source} to {target}")
+        done = coldkey.move_stake(source, target, rao(amount) if amount else None)
+    show(session.flags.json, done, f"{tao(done.amount_rao)} TAO from {source} to {target}")
+
+
+@app.command()
+def transfer(
+    context: typer.Context,
+    to_coldkey: Annotated[str, typer.Argument(help="Coldkey that gets it: an address or a name.")],
+    hotkey: HotkeyAddress,
+    amount: All = "",
+    key: Key = "",
+) -> None:
+    """Give your stake behind a hotkey to another coldkey; it stays staked.
+
+    evmtensor stake transfer bob --hotkey alice-hot --amount 10 --key alice
+    """
+    session: Session = context.obj
+    target = session.address_of(to_coldkey)
+    coldkey = session.coldkey(key)
+    with progress("transferring stake"):
+        done = coldkey.transfer_stake(
+            session.address_of(hotkey), target, rao(amount) if amount else None
+        )
+    show(session.flags.json, done, f"{tao(done.amount_rao)} TAO of stake are {target}'s")
+
+
+@app.command("list")
+def list_stakes(
+    context: typer.Context,
+    coldkey: Annotated[str, typer.Argument(help="A coldkey: an address or a name.")] = "",
+) -> None:
+    """Show where a coldkey has stake, what is unbonding, and a swap that is announced.
+
+    evmtensor stake list alice
+    """
+    from offchain.chain.stakes import positions, waiting
+
+    session: Session = context.obj
+    address = session.address_of(session.coldkey_name(coldkey))
+    held, going = positions(session.network, address), waiting(session.network, address)
+    swap = session.network.keys.coldkey_swap_of(address)
+    rows: list[tuple[str, str, str, object]] = [
+        ("own hotkey" if p.is_owner else "delegated", p.hotkey, tao(p.value_rao), "") for p in held
+    ]
+    rows += [
+        (f"unbonding {w.unbonding_id}", w.hotkey, tao(w.amount_rao), f"from tick {w.ripe_tick}")
+        for w in going
+    ]
+    if swap:
+        rows.append(("swap announced", swap.new_coldkey, "", f"from tick {swap.ripe_tick}"))
+    value = {"coldkey": address, "stakes": held, "unbondings": going, "swap": swap}
+    columns = ("is", "key", "TAO", "when")
+    show_table(session.flags.json, f"stake of {address}", columns, rows, value)
+
+
+@app.command()
+def take(
+    context: typer.Context,
+    share: Annotated[str, typer.Argument(help="Share of dividends, e.g. 0.09; at most 0.18.")],
+    hotkey: HotkeyAddress,
+    key: Key = "",
+) -> None:
+    """Set what you keep of your hotkey's dividends before its delegators.
+
+    evmtensor stake take 0.09 --hotkey alice-hot --key alice
+    """
+    session: Session = context.obj
+    wanted = share_u16(share)
+    coldkey = session.coldkey(key)
+    with progress("setting the take"):
+        done = coldkey.set_take(session.address_of(hotkey), wanted)
+    text = f"keeps {children.percent(done.take_u16)} from tick {done.from_tick}"
+    show(session.flags.json, done, text)
+
+
+@app.command()
+def gather(context: typer.Context, hotkey: HotkeyAddress, key: Key = "") -> None:
+    """After `wallet swap-coldkey`: join the new coldkey's own stake to what it took over.
+
+    evmtensor stake gather --hotkey bob-hot --key alice-new
+    """
+    session: Session = context.obj
+    coldkey = session.coldkey(key)
+    with progress("gathering stake"):
+        done = coldkey.gather_stake(session.address_of(hotkey))
+    show(session.flags.json, done, f"{tao(done.amount_rao)} TAO joined")
 
 
 @app.command("show")

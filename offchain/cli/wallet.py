@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keys: create, import, list, balance."""
+"""Keys: create, import, list, balance, swap."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from offchain.cli.options import HotkeyAddress, Key
 from offchain.cli.output import progress, show, show_table
 from offchain.cli.session import Session
+from offchain.protocol.errors import ConfigError
 
-app = typer.Typer(name="wallet", help="Keys: create, import, list, balance.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from offchain.chain.coldkey import Coldkey
+
+app = typer.Typer(
+    name="wallet", help="Keys: create, import, list, balance, swap.", no_args_is_help=True
+)
 Name = Annotated[str, typer.Argument(help="What you call the key.")]
 IsHotkey = Annotated[
     bool, typer.Option("--hotkey", help="A key that works online; may have no password.")
@@ -93,6 +100,75 @@ def balance(
     from offchain.cli.token import show_balance
 
     show_balance(context.obj, key)
+
+
+@app.command("swap-hotkey")
+def swap_hotkey(
+    context: typer.Context,
+    new_hotkey: Annotated[str, typer.Argument(help="A key that never was a hotkey: its name.")],
+    hotkey: HotkeyAddress,
+    key: Key = "",
+) -> None:
+    """Put a new hotkey in the place of a lost or stolen one, at once; its coldkey signs.
+
+    evmtensor wallet swap-hotkey alice-hot-2 --hotkey alice-hot --key alice
+    """
+    session: Session = context.obj
+    old, signer = session.address_of(hotkey), session.signer(new_hotkey)
+    coldkey = session.coldkey(key)
+    with progress("swapping the hotkey"):
+        done = coldkey.swap_hotkey(old, signer)
+    text = (
+        f"{signer.address} is in the place of {old}, which can do nothing any more. Restart its "
+        "miner or validator with the new key; a subnet's owner also names it with `evmtensor "
+        "subnet set-owner-hotkey`."
+    )
+    show(session.flags.json, done, text)
+
+
+@app.command("swap-coldkey")
+def swap_coldkey(
+    context: typer.Context,
+    action: Annotated[str, typer.Argument(help="announce, cancel or finish.")],
+    other: Annotated[
+        str, typer.Argument(help="announce: the new coldkey; finish: the old one.")
+    ] = "",
+    key: Key = "",
+) -> None:
+    """Put a new coldkey in an old one's place, one unbonding period after announcing it.
+
+    evmtensor wallet swap-coldkey announce alice-new --key alice
+
+    evmtensor wallet swap-coldkey cancel --key alice
+
+    evmtensor wallet swap-coldkey finish alice --key alice-new
+    """
+    session: Session = context.obj
+    if action not in ("announce", "cancel", "finish") or bool(other) == (action == "cancel"):
+        raise ConfigError(
+            f"swap-coldkey {action} {other}".rstrip() + " is not a step of a swap",
+            next_step="Use `announce NEW`, `cancel` or `finish OLD`.",
+        )
+    address = session.address_of(other) if other else ""
+    coldkey = session.coldkey(key)
+    with progress(f"swap of a coldkey: {action}"):
+        value, text = _swap_step(coldkey, action, address)
+    show(session.flags.json, value, text)
+
+
+def _swap_step(coldkey: Coldkey, action: str, other: str) -> tuple[object, str]:
+    """One step; what happened for programs and for people."""
+    if action == "announce":
+        begun = coldkey.announce_coldkey_swap(other)
+        return begun, f"{other} can finish the swap from tick {begun.ripe_tick} on"
+    if action == "cancel":
+        receipt = coldkey.cancel_coldkey_swap()
+        return {"transaction": receipt.transaction_hash}, "the announcement is taken back"
+    done = coldkey.swap_coldkey(other)
+    return done, (
+        f"all stake, unbondings and hotkeys of {other} are {coldkey.address}'s. Its TAO and its "
+        "subnets stay: use `evmtensor token transfer` and `evmtensor subnet offer-owner`."
+    )
 
 
 def _new_password(session: Session, name: str) -> str:

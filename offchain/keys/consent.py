@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a hotkey signs so that a coldkey may register it (security B9), or name it a subnet owner's.
+"""What a hotkey signs so that a coldkey may register it (security B9), name it a subnet owner's, or
+put it in a lost one's place.
 
 `Register(uint256 netuid,address hotkey,address coldkey,uint256 nonce)` in the EIP-712 domain that
 the `Neurons` contract states of itself, and `OwnSubnet(address hotkey,address owner,uint256 nonce)`
-in that of `Subnets`, so that a consent is worth nothing on another chain, for another contract,
+in that of `Subnets`, `TakePlace(address old_hotkey,address new_hotkey,address coldkey)` in that of
+`Keys`, so that a consent is worth nothing on another chain, for another contract,
 coldkey or subnet, or a second time.
 """
 
@@ -20,6 +22,8 @@ REGISTER_TYPE = "Register(uint256 netuid,address hotkey,address coldkey,uint256 
 _REGISTER_TYPE_HASH = keccak(REGISTER_TYPE.encode())
 OWN_TYPE = "OwnSubnet(address hotkey,address owner,uint256 nonce)"
 _OWN_TYPE_HASH = keccak(OWN_TYPE.encode())
+PLACE_TYPE = "TakePlace(address old_hotkey,address new_hotkey,address coldkey)"
+_PLACE_TYPE_HASH = keccak(PLACE_TYPE.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +65,11 @@ def sign_owning(hotkey: Signer, domain_separator: bytes, owner: str, nonce: int)
     """The hotkey's consent to be the hotkey of `owner`'s subnet, 65 bytes."""
     types = ["address", "address", "uint256"]
     struct_hash = keccak(_OWN_TYPE_HASH + encode(types, [hotkey.address, owner, nonce]))
+    return hotkey.sign_digest(keccak(b"\x19\x01" + domain_separator + struct_hash))
+
+
+def sign_place(hotkey: Signer, domain_separator: bytes, old_hotkey: str, coldkey: str) -> bytes:
+    """The new hotkey's consent to take an old one's place for this coldkey, 65 bytes."""
+    fields = [old_hotkey, hotkey.address, coldkey]
+    struct_hash = keccak(_PLACE_TYPE_HASH + encode(["address"] * 3, fields))
     return hotkey.sign_digest(keccak(b"\x19\x01" + domain_separator + struct_hash))

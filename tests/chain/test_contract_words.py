@@ -15,6 +15,7 @@ import pytest
 from offchain.chain import (
     emission,
     governor,
+    keys,
     neurons,
     rewards,
     settlement,
@@ -28,7 +29,19 @@ from offchain.chain.artifacts import load_artifact
 from offchain.chain.build import build
 from offchain.chain.contract import Contract, Event
 
-MODULES = [emission, governor, neurons, rewards, settlement, staking, subnets, tao, timelock, weights]
+MODULES = [
+    emission,
+    governor,
+    keys,
+    neurons,
+    rewards,
+    settlement,
+    staking,
+    subnets,
+    tao,
+    timelock,
+    weights,
+]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -172,7 +172,6 @@ def test_stake__added_moved_unbonded_cancelled_removed__comes_back(anvil: Localn
     delegator = Coldkey(network, anvil.funded(50))
     delegator.add_stake(one.address, 40 * TAO)
     assert delegator.balance_rao() == 10 * TAO
-    shares = network.staking.shares_of(one.address, delegator.address)
     delegator.move_stake(one.address, other.address)
     assert network.staking.stake_of(one.address) == 0
     value = network.staking.value_of(other.address, delegator.address)

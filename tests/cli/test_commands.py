@@ -38,7 +38,10 @@ ALL = dict(commands(get_command(app)))
 def test_commands__that_a_user_expects__are_there() -> None:
     wanted = """wallet create|wallet list|wallet import|subnet create|subnet start|subnet list
     |subnet show|subnet set|subnet hyperparameters|neuron register|stake add|stake unbond
-    |stake cancel|stake remove|stake move|stake show|weights show|miner run|validator run|metagraph
+    |stake cancel|stake remove|stake move|stake show|stake transfer|stake list|stake take
+    |stake gather|stake children show|stake children set|stake children revoke
+    |stake children take|stake children admit|stake children dismiss|wallet swap-hotkey
+    |wallet swap-coldkey|weights show|miner run|validator run|metagraph
     |claim|token schedule|token supply|token balance|token transfer|localnet up|localnet down
     |localnet status|demo|chain status|chain deploy|miner check|miner quantize|evidence check
     |watcher run
