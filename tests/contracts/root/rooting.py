@@ -127,16 +127,22 @@ def logs(contract: Any, name: str) -> list[Any]:
 
 
 def open_root(
-    stakes_tao: tuple[int, ...] = (3_000, 2_000, 1_000), subnets: int = 2, **patched: Any
+    stakes_tao: tuple[int, ...] = (3_000, 2_000, 1_000),
+    subnets: int = 2,
+    asleep: int = 0,
+    **patched: Any,
 ) -> Root:
     """A world with started subnets, whose root is in the first tick of epoch 0.
 
-    The members registered in subnet 1, which gave them their pools; member i has seat i.
+    The members registered in subnet 1, which gave them their pools; member i has seat i. asleep:
+    further subnets that are not started.
     """
     world = deploy_world(MINIMAL, **patched)
     world.warp(1)
-    for number in range(subnets):
+    for number in range(subnets + asleep):
         life.create(world, owner=f"owner {number + 1}")
+        if asleep:  # the cost falls to its floor, so that the faucet can pay for all
+            world.warp(2 * world.preset.lock_reduction_ticks)
     names = [f"member {seat}" for seat in range(len(stakes_tao))]
     for name, stake in zip(names, stakes_tao, strict=True):
         life.register(world, 1, name)

@@ -151,6 +151,31 @@ def test_new_subnet__waits_for_the_roots_word(root):
     assert given[netuid - 1] == given[0] > 0 == given[1]
 
 
+def test_evicted_subnet__gets_nothing_and_its_successor_begins_anew():
+    root = open_root(subnets=3, asleep=125)
+    root.settle(0, agreed({2: 1, 3: 1}))
+    epoch = root.world.subnets.next_epoch(ROOT)
+    root.vote(epoch, agreed({1: 6, 2: 1, 3: 1}))
+    record = root.close(epoch)
+    root.propose(epoch)
+    assert record.frozen.generations[:4] == (1, 1, 1, 0)
+    # between close and finalize the oldest of those without a share makes room
+    assert life.create(root.world, owner="newcomer") == 1
+    root.finalize(epoch)
+    given = root.world.emission.shares()
+    assert given[0] == 0 < given[1] == given[2]
+    assert sum(given) == given[1] + given[2]
+
+    life.start(root.world, 1)
+    epoch = root.world.subnets.next_epoch(ROOT)
+    root.settle(epoch, agreed({1: 2, 2: 1, 3: 1}))
+    header = root.history.epochs[epoch].frozen.header
+    assert root.history.epochs[epoch].frozen.generations[:4] == (2, 1, 1, 0)
+    assert [column for column, bit in enumerate(header.replaced) if bit] == [0]
+    given = root.world.emission.shares()
+    assert abs(given[0] - 2 * given[1]) < 8
+
+
 def test_weight_on_nothing__counts_in_the_sum_and_goes_to_nobody(root):
     root.settle(0, agreed({1: 1, 77: 3}))
     given = root.world.emission.shares()
@@ -200,19 +225,30 @@ def test_void__hands_nothing_on_and_the_next_epoch_settles(root):
     assert root.world.emission.has_shares()
 
 
-def test_sample__every_wrong_word_struck_no_wrong_challenge_succeeds(root):
-    """Soundness and fairness with the root as the world."""
+def hunt(root: Root, corrupt: int, grief: int) -> tuple[int, int]:
+    """Lies about the root's second epoch that were struck, and wrong challenges that failed."""
     root.settle(0, ALL_AGREE)
     epoch = root.world.subnets.next_epoch(ROOT)
     root.vote(epoch, {0: {1: 9, 2: 1}, 1: {1: 1, 2: 8, 60: 7}, 2: {1: 5, 2: 5}})
     root.close(epoch)
     random = Random(6)
     words = root.history.result(epoch).words
-    assert strike_all(root, epoch, corruptions(random, words, 8, 12)) == 12
+    struck = strike_all(root, epoch, corruptions(random, words, 8, corrupt))
     root.propose(epoch)
-    assert refuse_all(root, epoch, wrong_challenges(random, root, epoch, 20)) == 20
+    refused = refuse_all(root, epoch, wrong_challenges(random, root, epoch, grief))
     root.prove(epoch)
     root.finalize(epoch)
+    return struck, refused
+
+
+def test_sample__every_wrong_word_struck_no_wrong_challenge_succeeds(root):
+    assert hunt(root, 12, 20) == (12, 20)
+
+
+@pytest.mark.soundness
+@pytest.mark.slow
+def test_full_set__every_wrong_word_struck_no_wrong_challenge_succeeds(root):
+    assert hunt(root, 72, 72) == (72, 72)
 
 
 def words_of_examiner(root: Root, examiner: Any, generations: list[int]) -> tuple[int, ...]:
