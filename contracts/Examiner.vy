@@ -102,7 +102,7 @@ def freeze(
     closing.parent = header.parent
     closing.depth = self._log2(header.max_uids)
     closing.seats = self._seats(netuid, epoch, header.parent)
-    header.seats = len(closing.seats) // 2
+    header.seats = len(closing.seats) - 1
     closing.header = frozen._pack(header)
     closing.generations = staticcall NEURONS.generations_at(netuid, epoch)
     closing.frozen_hash = frozen._hash(
@@ -150,6 +150,8 @@ def challenge_block(
     chunks: uint256 = openings._chunks(max_uids)
     at: uint256 = 0
     sibling_at: uint256 = 0
+    row_hashes: bytes32[c.MAX_SEATS] = empty(bytes32[c.MAX_SEATS])
+    revealed: uint256 = 0
     for i: uint256 in range(inputs.seat_count, bound=c.MAX_SEATS):
         if inputs.seats[i] & frozen.REVEALED == 0:
             continue
@@ -176,7 +178,9 @@ def challenge_block(
             hashes[k] = convert(chunk, uint256)
             inputs.rows[i] = opening.rows[at + column_block % openings.CHUNK_BLOCKS]
             at = unsafe_add(at, width)
-        openings._check_row(hashes, chunks, frozen_words.seats[2 * i + 1])
+        row_hashes[openings._place(inputs.seats[i])] = openings._row_hash(hashes, chunks)
+        revealed = unsafe_add(revealed, 1)
+    openings._check_rows(row_hashes, revealed, frozen_words.seats[inputs.seat_count])
 
     if (opening.zeroed >> column_block) & 1 == 0:
         for i: uint256 in range(inputs.seat_count, bound=c.MAX_SEATS):
@@ -231,6 +235,8 @@ def prove(
     chunks: uint256 = openings._chunks(max_uids)
     at: uint256 = 0
     sibling_at: uint256 = 0
+    row_hashes: bytes32[c.MAX_SEATS] = empty(bytes32[c.MAX_SEATS])
+    revealed: uint256 = 0
     for i: uint256 in range(inputs.seat_count, bound=c.MAX_SEATS):
         if inputs.seats[i] & frozen.REVEALED == 0:
             continue
@@ -256,7 +262,9 @@ def prove(
                 chunk = keccak256(abi_encode(opening.rows[at]))
             hashes[k] = convert(chunk, uint256)
             at = unsafe_add(at, width)
-        openings._check_row(hashes, chunks, frozen_words.seats[2 * i + 1])
+        row_hashes[openings._place(inputs.seats[i])] = openings._row_hash(hashes, chunks)
+        revealed = unsafe_add(revealed, 1)
+    openings._check_rows(row_hashes, revealed, frozen_words.seats[inputs.seat_count])
 
     stride: uint256 = width * openings._chunks_in(blocks)
     first: uint256 = 0  # where the block's chunk begins in the first row
@@ -362,23 +370,29 @@ def finalize(
     @param carried Uids replaced in void epochs since that vector.
     @return Pay, cumulative vector, root, scores, and what was given.
     """
-    if header[0] >> 240 == c.ROOT_NETUID:
-        return self._root_pay(header, seats, generations, trace, cumulatives)
     max_uids: uint256 = (header[0] >> 96) & frozen.U16
-    replaced: uint256[4] = [
-        header[4] | carried[0], header[5] | carried[1], header[6] | carried[2], header[7] | carried[3]
-    ]
-    gains: DynArray[uint256, payouts.MAX_PAIR_WORDS] = []
-    most: uint256 = 0
-    gains, most = payouts._gains(max_uids, (header[2] >> 128) & frozen.U64, seats, trace)
-    pay: IExaminer.Pay = payouts._pay(
-        REWARDS, header, generations, gains, most, cumulatives, replaced
-    )
+    pay: IExaminer.Pay = empty(IExaminer.Pay)
+    if header[0] >> 240 == c.ROOT_NETUID:
+        # nothing of `cumulatives` is ever stored, so none are right
+        pay.scores = root_shares._words(
+            trace, generations, staticcall SUBNETS.incarnations_at(max_value(uint256))
+        )
+    else:
+        replaced: uint256[4] = [
+            header[4] | carried[0],
+            header[5] | carried[1],
+            header[6] | carried[2],
+            header[7] | carried[3],
+        ]
+        gains: DynArray[uint256, payouts.MAX_PAIR_WORDS] = []
+        most: uint256 = 0
+        gains, most = payouts._gains(max_uids, (header[2] >> 128) & frozen.U64, seats, trace)
+        pay = payouts._pay(REWARDS, header, generations, gains, most, cumulatives, replaced)
+        pay.cumulatives_hash = frozen._words_hash(pay.cumulatives)
     pay.frozen_hash = frozen._hash(
         frozen._header_hash(header), frozen._short_hash(seats), frozen._short_hash(generations)
     )
     pay.trace_hash = traces._hash(trace, max_uids // 16)
-    pay.cumulatives_hash = frozen._words_hash(pay.cumulatives)
     if len(cumulatives) != 0:
         pay.base_hash = frozen._words_hash(cumulatives)
     return pay
@@ -401,33 +415,6 @@ def _given(
     )
     findings.trace_hash = traces._hash(trace, ((header[0] >> 96) & frozen.U16) // 16)
     return findings
-
-
-@internal
-@view
-def _root_pay(
-    header: uint256[frozen.HEADER_WORDS],
-    seats: DynArray[uint256, frozen.MAX_SEAT_WORDS],
-    generations: DynArray[uint256, frozen.MAX_GENERATION_WORDS],
-    trace: DynArray[uint256, traces.MAX_TRACE_WORDS],
-    cumulatives: DynArray[uint256, payouts.MAX_PAIR_WORDS],
-) -> IExaminer.Pay:
-    """
-    @notice What a final epoch of the root says: nobody is paid, so nothing of `cumulatives` is ever
-            stored and none are right.
-    """
-    pay: IExaminer.Pay = empty(IExaminer.Pay)
-    pay.scores = root_shares._words(
-        trace, generations, staticcall SUBNETS.incarnations_at(max_value(uint256))
-    )
-    given: IExaminer.BlockFindings = self._given(
-        header, seats, frozen._short_hash(generations), trace
-    )
-    pay.frozen_hash = given.frozen_hash
-    pay.trace_hash = given.trace_hash
-    if len(cumulatives) != 0:
-        pay.base_hash = frozen._words_hash(cumulatives)
-    return pay
 
 
 @internal
@@ -469,7 +456,7 @@ def _seats(
     netuid: uint256, epoch: uint256, parent: uint256
 ) -> DynArray[uint256, frozen.MAX_SEAT_WORDS]:
     """
-    @notice Two words for every seat; reverts if too few of the occupied ones revealed.
+    @notice A word for every seat, then all rows folded; reverts if too few of the occupied ones revealed.
     @dev Loops over at most 64 seats.
     """
     next_holders: DynArray[uint256, c.MAX_SEATS] = staticcall NEURONS.seats_at(netuid, epoch + 1)
@@ -487,18 +474,16 @@ def _seats(
     occupied: uint256 = 0
     revealed: uint256 = 0
     for i: uint256 in range(len(holders), bound=c.MAX_SEATS):
-        word: uint256 = frozen._seat(
-            holders[i], next_holders[i], stakes[i], rows[2 * i + 1], parent
-        )
-        row_hash: uint256 = 0
+        word: uint256 = frozen._seat(holders[i], next_holders[i], stakes[i], rows[i], parent)
         if word != 0:
             occupied += 1
         if word & frozen.REVEALED != 0:
             revealed += 1
-            row_hash = rows[2 * i]
         words.append(word)
-        words.append(row_hash)
+    words.append(rows[len(holders)])
     assert revealed != 0 and QUORUM_PART * revealed >= occupied, "examiner: epoch is null"
+    # INVARIANT: every row that was folded has its seat, or no challenge could show the rows.
+    assert rows[len(holders)] & 255 == revealed, "examiner: row without a seat"
     return words
 
 

@@ -134,7 +134,7 @@ def close(netuid: uint256, epoch: uint256):
     record.tempo = tempo
     record.window_ticks = closing.header[1] & frozen.U64
     record.depth = closing.depth
-    record.seats = len(closing.seats) // 2
+    record.seats = len(closing.seats) - 1
     record.state = slots.CLOSED
     slots._store(key, record)
     slots._frozen_hashes[key] = closing.frozen_hash

@@ -36,16 +36,24 @@ exports: (
     ticks.tick_seconds,
 )
 
-REVEALED: constant(uint256) = 1  # lowest bit of a record
+# A record: stake_rao 56 | row_sum 32 | 1 + number of rows revealed before it 8. Two seats share a
+# word, whose lowest 64 bits are epoch + 1, and so do all epochs of a parity: a word that is used
+# again costs a quarter of a new one, and close reads half as many.
+RECORD_BITS: constant(uint256) = 96
+RECORD_MASK: constant(uint256) = 2**96 - 1
+EPOCH_MASK: constant(uint256) = 2**64 - 1
+ORDER_MASK: constant(uint256) = 255
 
 STAKING: immutable(IStaking)
 SUBNETS: immutable(ISubnets)
 NEURONS: immutable(INeurons)
 
-# netuid << 128 | epoch << 64 | seat -> commit hash; from the reveal on, hash of the masked row
-_hashes: HashMap[uint256, bytes32]
-# the same key -> stake_rao << 64 | row_sum << 8 | revealed; one slot instead of three
+# netuid << 128 | epoch << 64 | seat -> commit hash
+_commits: HashMap[uint256, bytes32]
+# netuid << 128 | epoch % 2 << 64 | seat // 2 -> record of the even seat | of the odd one | epoch + 1
 _records: HashMap[uint256, uint256]
+# netuid << 64 | epoch -> all rows revealed for it, folded in order; one slot instead of 64
+_folds: HashMap[uint256, uint256]
 
 
 @deploy
@@ -88,10 +96,10 @@ def commit_weights(netuid: uint256, seat: uint256, commit_hash: bytes32):
     assert msg.sender == hotkey, "weights: not your seat"
     assert commit_hash != empty(bytes32), "weights: hash is zero"
     key: uint256 = self._key(netuid, epoch, seat)
-    assert self._hashes[key] == empty(bytes32), "weights: already committed"
+    assert self._commits[key] == empty(bytes32), "weights: already committed"
 
     # INVARIANT: one commit per seat and epoch.
-    self._hashes[key] = commit_hash
+    self._commits[key] = commit_hash
 
     log IWeights.WeightsCommitted(
         netuid=netuid,
@@ -129,14 +137,19 @@ def reveal_weights(
     assert phase == phases.REVEAL, "weights: reveal phase over"
     assert len(row) == 2 * staticcall SUBNETS.max_uids(netuid), "weights: wrong row length"
     assert salt != empty(bytes32), "weights: salt is zero"
-    key: uint256 = self._key(netuid, epoch, seat)
-    assert self._records[key] == 0, "weights: already revealed"
+    pair_key: uint256 = self._pair_key(netuid, epoch, seat)
+    pair: uint256 = self._records[pair_key]
+    if pair & EPOCH_MASK != epoch + 1:
+        pair = epoch + 1  # what an older epoch left there has been closed, or never will be
+    lane: uint256 = self._lane(seat)
+    assert (pair >> lane) & ORDER_MASK == 0, "weights: already revealed"
     registration_id: uint256 = (staticcall NEURONS.seat_at(netuid, seat, epoch)).registration_id
     assert registration_id != 0, "weights: seat is empty"
     opened: bytes32 = domains._commit_hash(
         netuid, epoch, registration_id, rows._hash(row), salt
     )
-    assert self._hashes[key] == opened, "weights: not the commit"
+    commit_hash: bytes32 = self._commits[self._key(netuid, epoch, seat)]
+    assert commit_hash == opened, "weights: not the commit"
 
     hotkey: address = staticcall NEURONS.hotkey_of(registration_id)
     masked: Bytes[rows.MAX_ROW_BYTES] = self._masked(netuid, epoch, registration_id, hotkey, row)
@@ -151,9 +164,12 @@ def reveal_weights(
     )
     stake_rao = min(stake_rao, stake_after_rao)
 
-    self._hashes[key] = row_hash
-    # SAFETY: row_sum < 2**26 lies in 56 bits; stake_rao <= 21e15 < 2**55.
-    self._records[key] = stake_rao << 64 | row_sum << 8 | REVEALED
+    fold_key: uint256 = netuid << 64 | epoch
+    folded: uint256 = rows._fold(self._folds[fold_key], row_hash)
+    self._folds[fold_key] = folded
+    # SAFETY: row_sum < 2**26 lies in 32 bits; stake_rao <= 21e15 < 2**55 in 56.
+    record: uint256 = stake_rao << 40 | row_sum << 8 | folded & ORDER_MASK
+    self._records[pair_key] = pair | record << lane
 
     log IWeights.WeightsRevealed(
         netuid=netuid,
@@ -177,8 +193,9 @@ def commit_of(netuid: uint256, epoch: uint256, seat: uint256) -> bytes32:
     @param seat Seat of the validator.
     @return The hash, zero if there is none or it was revealed.
     """
-    key: uint256 = self._key(netuid, epoch, seat)
-    return empty(bytes32) if self._records[key] != 0 else self._hashes[key]
+    if self._record(netuid, epoch, seat) != 0:
+        return empty(bytes32)
+    return self._commits[self._key(netuid, epoch, seat)]
 
 
 @external
@@ -189,39 +206,37 @@ def row_of(netuid: uint256, epoch: uint256, seat: uint256) -> IWeights.Row:
     @param netuid Number of the subnet.
     @param epoch Epoch of the commit.
     @param seat Seat of the validator.
-    @return Hash and sum of the masked row, stake in rao, and whether it was revealed at all.
+    @return Sum of the masked row, stake in rao, and whether it was revealed at all.
     """
-    key: uint256 = self._key(netuid, epoch, seat)
-    record: uint256 = self._records[key]
+    record: uint256 = self._record(netuid, epoch, seat)
     return IWeights.Row(
-        row_hash=self._hashes[key] if record != 0 else empty(bytes32),
-        row_sum=(record & (2**64 - 1)) >> 8,
-        stake_rao=record >> 64,
-        revealed=record & REVEALED == 1,
+        row_sum=(record >> 8) & (2**32 - 1),
+        stake_rao=record >> 40,
+        revealed=record != 0,
     )
 
 
 @external
 @view
-def rows_of(netuid: uint256, epoch: uint256, seats: uint256) -> DynArray[uint256, 2 * c.MAX_SEATS]:
+def rows_of(netuid: uint256, epoch: uint256, seats: uint256) -> DynArray[uint256, c.MAX_SEATS + 1]:
     """
-    @notice All seats of an epoch in one call.
-    @dev Loops over seats <= 64; an empty seat costs one read.
+    @notice All seats of an epoch in one call; of one of the last two that had reveals.
+    @dev Loops over seats <= 64; one read for two seats.
     @param netuid Number of the subnet.
     @param epoch Epoch of the commits.
     @param seats Number of seats, from 0 on.
-    @return Two words a seat: row hash, then stake_rao << 64 | row_sum << 8 | revealed; both 0
-            without a reveal.
+    @return A word a seat: stake_rao << 40 | row_sum << 8 | 1 + number of rows revealed before it,
+            0 without a reveal; then all row hashes folded in that order (rows.vy), 0 without any.
     """
-    words: DynArray[uint256, 2 * c.MAX_SEATS] = []
+    words: DynArray[uint256, c.MAX_SEATS + 1] = []
+    pair: uint256 = 0
     for seat: uint256 in range(seats, bound=c.MAX_SEATS):
-        key: uint256 = self._key(netuid, epoch, seat)
-        record: uint256 = self._records[key]
-        row_hash: uint256 = 0
-        if record != 0:
-            row_hash = convert(self._hashes[key], uint256)
-        words.append(row_hash)
-        words.append(record)
+        if seat % 2 == 0:
+            pair = self._pair(netuid, epoch, seat)
+            words.append(pair >> 160)
+        else:
+            words.append((pair >> 64) & RECORD_MASK)
+    words.append(self._folds[netuid << 64 | epoch])
     return words
 
 
@@ -234,6 +249,48 @@ def _key(netuid: uint256, epoch: uint256, seat: uint256) -> uint256:
     """
     # SAFETY: Neurons and Subnets answer only for numbers below 2**64; every write asks them first.
     return netuid << 128 | epoch << 64 | seat
+
+
+@internal
+@pure
+def _pair_key(netuid: uint256, epoch: uint256, seat: uint256) -> uint256:
+    """
+    @notice Where the records of two seats are kept.
+    """
+    return self._key(netuid, epoch % 2, seat // 2)
+
+
+@internal
+@pure
+def _lane(seat: uint256) -> uint256:
+    """
+    @notice Where a seat's record begins in the word of its pair, in bits.
+    """
+    return 64 if seat % 2 == 1 else 64 + RECORD_BITS
+
+
+@internal
+@view
+def _pair(netuid: uint256, epoch: uint256, seat: uint256) -> uint256:
+    """
+    @notice Records of two seats; 0 if neither revealed.
+    """
+    pair: uint256 = self._records[self._pair_key(netuid, epoch, seat)]
+    if pair == 0:
+        return 0
+    of_epoch: uint256 = (pair & EPOCH_MASK) - 1
+    # an answer that has been overwritten would be wrong
+    assert of_epoch <= epoch, "weights: epoch too old"
+    return pair if of_epoch == epoch else 0
+
+
+@internal
+@view
+def _record(netuid: uint256, epoch: uint256, seat: uint256) -> uint256:
+    """
+    @notice What a reveal left behind; 0 without one.
+    """
+    return (self._pair(netuid, epoch, seat) >> self._lane(seat)) & RECORD_MASK
 
 
 @internal

@@ -17,7 +17,7 @@ TAO: immutable(ITao)
 
 struct Content:
     seats: DynArray[uint256, 64]  # registration_id << 64 | since_epoch
-    rows: DynArray[uint256, 128]  # row hash, stake_rao << 64 | row_sum << 8 | revealed
+    rows: DynArray[uint256, 65]  # as Weights.rows_of
     generations: DynArray[uint256, 128]
     owner_uid: uint256
 
@@ -145,7 +145,7 @@ def seats_at(netuid: uint256, epoch: uint256) -> DynArray[uint256, 64]:
 
 @external
 @view
-def rows_of(netuid: uint256, epoch: uint256, seats: uint256) -> DynArray[uint256, 128]:
+def rows_of(netuid: uint256, epoch: uint256, seats: uint256) -> DynArray[uint256, 65]:
     return self._contents[epoch].rows
 
 

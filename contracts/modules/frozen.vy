@@ -11,10 +11,12 @@
 from contracts.modules import constants as c
 
 HEADER_WORDS: constant(uint256) = 8
-MAX_SEAT_WORDS: constant(uint256) = 2 * c.MAX_SEATS
+# one word a seat, then all rows folded
+MAX_SEAT_WORDS: constant(uint256) = c.MAX_SEATS + 1
 MAX_GENERATION_WORDS: constant(uint256) = c.MAX_UIDS // 8
-# the longest list of words that is ever hashed
+# the longest list of words that is ever hashed, and the longest short one
 MAX_WORDS: constant(uint256) = 512
+MAX_SHORT_WORDS: constant(uint256) = 128
 
 U16: constant(uint256) = 2**16 - 1
 U32: constant(uint256) = 2**32 - 1
@@ -24,6 +26,9 @@ U64: constant(uint256) = 2**64 - 1
 REVEALED: constant(uint256) = 1
 KEEPS_SEAT: constant(uint256) = 2
 LOADS_BONDS: constant(uint256) = 4
+# and where its row lies among those that were revealed: 1 + number of rows before it, 0 without one
+ORDER_SHIFT: constant(uint256) = 8
+ORDER_MASK: constant(uint256) = 127
 
 
 struct Header:
@@ -114,7 +119,7 @@ def _words_hash(words: DynArray[uint256, MAX_WORDS]) -> bytes32:
 
 @internal
 @pure
-def _short_hash(words: DynArray[uint256, MAX_SEAT_WORDS]) -> bytes32:
+def _short_hash(words: DynArray[uint256, MAX_SHORT_WORDS]) -> bytes32:
     """
     @notice The same for short lists: memory that is not set aside costs nothing.
     """
@@ -129,15 +134,15 @@ def _active_stakes(
     """
     @notice Normalised stake of every seat, Q32: 64 then 32 fractional bits, then among the seats (vectors, steps 2 and 4).
     @dev Loops over at most 64 seats.
-    @param rows Two words a seat, as from Weights: row hash, then stake_rao << 64 | row_sum << 8 | revealed.
+    @param rows As from Weights: a word a seat, stake_rao << 40 | row_sum << 8 | order; 0 without a reveal.
     @param holders Registration id << 64 | since_epoch of every seat; an empty seat has no stake.
     """
     total_rao: uint256 = 0
     stakes: DynArray[uint256, c.MAX_SEATS] = []
     for i: uint256 in range(len(holders), bound=c.MAX_SEATS):
         stake_rao: uint256 = 0
-        if holders[i] != 0 and rows[2 * i + 1] & REVEALED != 0:
-            stake_rao = rows[2 * i + 1] >> 64
+        if holders[i] != 0:
+            stake_rao = rows[i] >> 40
         stakes.append(stake_rao)
         # SAFETY: 64 stakes below 2**55.
         total_rao = unsafe_add(total_rao, stake_rao)
@@ -161,21 +166,23 @@ def _seat(
     holder: uint256, next_holder: uint256, active_stake: uint256, record: uint256, parent: uint256
 ) -> uint256:
     """
-    @notice First word of a seat: uid 16 | generation 48 | active stake Q32 64 | row sum 64 | flags 64.
+    @notice Word of a seat: uid 16 | generation 48 | active stake Q32 64 | row sum 64 | order and flags 64.
     @param holder Registration id << 64 | since_epoch in this epoch.
     @param next_holder The same in the next epoch.
     @param active_stake Normalised stake.
-    @param record stake_rao << 64 | row_sum << 8 | revealed, as from Weights.
+    @param record stake_rao << 40 | row_sum << 8 | order, as from Weights.
     @param parent Parent epoch + 1, 0 for none.
     """
     if holder == 0:
         return 0
-    flags: uint256 = record & REVEALED
+    flags: uint256 = 0
+    if record != 0:
+        flags = REVEALED | (record & ORDER_MASK) << ORDER_SHIFT
     if next_holder >> 64 == holder >> 64:
         flags |= KEEPS_SEAT
     if holder & U64 < parent:  # it held the seat in the parent epoch
         flags |= LOADS_BONDS
-    row_sum: uint256 = (record & U64) >> 8
+    row_sum: uint256 = (record >> 8) & U32
     return (holder >> 64) << 192 | active_stake << 128 | row_sum << 64 | flags
 
 

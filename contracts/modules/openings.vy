@@ -12,6 +12,7 @@
 from contracts.interfaces import IYumaKernel
 from contracts.modules import constants as c
 from contracts.modules import frozen
+from contracts.modules import rows
 from contracts.modules import trace
 
 # 16 blocks of 64 seats: a whole epoch of 256 uids in one transaction
@@ -35,13 +36,14 @@ def _inputs(
     @param total_rank As posted.
     """
     inputs: IYumaKernel.Block = empty(IYumaKernel.Block)
-    inputs.seat_count = len(seats) // 2
+    assert len(seats) != 0 and len(seats) <= c.MAX_SEATS + 1, "openings: no seats"
+    inputs.seat_count = len(seats) - 1
     inputs.kappa_u16 = (header[0] >> 48) & frozen.U16
     inputs.bonds_penalty_u16 = (header[0] >> 32) & frozen.U16
     inputs.bonds_moving_average_ppm = header[0] & frozen.U32
     inputs.total_rank = total_rank
     for i: uint256 in range(inputs.seat_count, bound=c.MAX_SEATS):
-        inputs.seats[i] = seats[2 * i]
+        inputs.seats[i] = seats[i]
     return inputs
 
 
@@ -66,12 +68,33 @@ def _is_right(
 
 @internal
 @pure
-def _check_row(hashes: uint256[MAX_CHUNKS], chunks: uint256, row_hash: uint256):
+def _row_hash(hashes: uint256[MAX_CHUNKS], chunks: uint256) -> bytes32:
     """
-    @notice The hashes of all its chunks make a row's frozen hash.
+    @notice Hash of a row from the hashes of all its chunks.
     """
-    hashed: bytes32 = keccak256(slice(abi_encode(hashes), 0, 32 * chunks))
-    assert convert(hashed, uint256) == row_hash, "openings: wrong row"
+    return keccak256(slice(abi_encode(hashes), 0, 32 * chunks))
+
+
+@internal
+@pure
+def _place(seat: uint256) -> uint256:
+    """
+    @notice Where the row of a seat that revealed lies among all rows, from 0.
+    """
+    # SAFETY: whatever was given gives a place below 64; frozen words have 1 to 64 here.
+    return unsafe_sub((seat >> frozen.ORDER_SHIFT) & frozen.ORDER_MASK, 1) % c.MAX_SEATS
+
+
+@internal
+@pure
+def _check_rows(row_hashes: bytes32[c.MAX_SEATS], count: uint256, folded: uint256):
+    """
+    @notice The rows, in the order of their reveals, are those that the frozen words stand for.
+    """
+    given: uint256 = 0
+    for i: uint256 in range(count, bound=c.MAX_SEATS):
+        given = rows._fold(given, row_hashes[i])
+    assert given == folded, "openings: wrong rows"
 
 
 @internal

@@ -93,22 +93,36 @@ def _pay(
                 # SAFETY: u64 lanes; at 1e9 rao a tick a lane lasts 1.8e10 ticks, 580 years of one-second ticks.
                 gain = unsafe_add(gain, old)
             pay.cumulatives.append(gain)
-            quarter[k] = merkle._node(
-                domains._leaf(
-                    prefix,
-                    first_id | uid << 48 | upper_generation,
-                    gain >> 192,
-                    (gain >> 128) & frozen.U64,
-                ),
-                domains._leaf(
-                    prefix,
-                    first_id | uid << 48 | 1 << 48 | lower_generation,
-                    (gain >> 64) & frozen.U64,
-                    gain & frozen.U64,
-                ),
+            # two times domains._leaf and merkle._node: calls would cost 100 gas each
+            quarter[k] = keccak256(
+                abi_encode(
+                    keccak256(
+                        keccak256(
+                            abi_encode(
+                                prefix,
+                                first_id | uid << 48 | upper_generation,
+                                gain >> 192,
+                                (gain >> 128) & frozen.U64,
+                            )
+                        )
+                    ),
+                    keccak256(
+                        keccak256(
+                            abi_encode(
+                                prefix,
+                                first_id | uid << 48 | 1 << 48 | lower_generation,
+                                (gain >> 64) & frozen.U64,
+                                gain & frozen.U64,
+                            )
+                        )
+                    ),
+                )
             )
-        nodes[q] = merkle._node(
-            merkle._node(quarter[0], quarter[1]), merkle._node(quarter[2], quarter[3])
+        nodes[q] = keccak256(
+            abi_encode(
+                keccak256(abi_encode(quarter[0], quarter[1])),
+                keccak256(abi_encode(quarter[2], quarter[3])),
+            )
         )
         if q % 2 == 1:
             pay.scores.append(scores)
@@ -123,7 +137,12 @@ def _pay(
     for _: uint256 in range(merkle.MAX_DEPTH):
         width //= 2
         for i: uint256 in range(width, bound=frozen.MAX_GENERATION_WORDS):
-            nodes[i] = merkle._node(nodes[2 * i], nodes[2 * i + 1])
+            nodes[i] = keccak256(
+                abi_encode(
+                    nodes[unsafe_mul(2, i)],
+                    nodes[unsafe_add(unsafe_mul(2, i), 1)],
+                )
+            )
         if width == 1:
             break
     pay.root = nodes[0]
@@ -146,7 +165,8 @@ def _gains(
     """
     gains: DynArray[uint256, MAX_PAIR_WORDS] = []
     blocks: uint256 = max_uids // 16
-    seat_count: uint256 = len(seats) // 2
+    # whatever was given: a list without words has no seats
+    seat_count: uint256 = max(len(seats), 1) - 1
     total_rank: uint256 = words[0]
 
     dividends: uint256[c.MAX_SEATS] = empty(uint256[c.MAX_SEATS])
@@ -154,7 +174,7 @@ def _gains(
     first: uint256 = 1 + trace.BLOCK_WORDS * blocks
     for i: uint256 in range(seat_count, bound=c.MAX_SEATS):
         total: uint256 = (words[first + i // 4] >> (192 - 64 * (i % 4))) & frozen.U64
-        active_stake: uint256 = (seats[2 * i] >> 128) & frozen.U64
+        active_stake: uint256 = (seats[i] >> 128) & frozen.U64
         dividends[i] = unsafe_mul(total, active_stake) >> 32
         total_dividends = unsafe_add(total_dividends, dividends[i])
     if total_rank == 0 or total_dividends == 0:
@@ -209,7 +229,7 @@ def _gains(
             word_3 <<= 64
     for i: uint256 in range(seat_count, bound=c.MAX_SEATS):
         share: uint256 = unsafe_div(dividends[i] << 32, all_shares)
-        uid: uint256 = seats[2 * i] >> 240  # 0 for an empty seat, which has no dividends
+        uid: uint256 = seats[i] >> 240  # 0 for an empty seat, which has no dividends
         lane: uint256 = 128 - 128 * (uid % 2)
         pairs: uint256 = unsafe_add(
             gains[uid // 2], (unsafe_mul(share, rao_emission) >> 32) << lane

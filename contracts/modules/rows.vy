@@ -17,6 +17,7 @@ CHUNK_BYTES: constant(uint256) = 128  # 64 columns: a dispute carries one chunk 
 # 8 lanes of 32 bits, the low half of each: the odd columns of a word
 ODD_COLUMNS: constant(uint256) = max_value(uint256) // 65_537
 LANE_SUM: constant(uint256) = 2**32 - 1
+COUNT_MASK: constant(uint256) = 255
 
 
 @internal
@@ -35,6 +36,19 @@ def _hash(row: Bytes[MAX_ROW_BYTES]) -> bytes32:
     for i: uint256 in range(chunks, bound=MAX_CHUNKS):
         hashes[i] = keccak256(slice(row, i * CHUNK_BYTES, CHUNK_BYTES))
     return keccak256(slice(abi_encode(hashes), 0, chunks * 32))
+
+
+@internal
+@pure
+def _fold(folded: uint256, row_hash: bytes32) -> uint256:
+    """
+    @notice Add a row to what stands for all rows of an epoch, in the order of their reveals.
+    @param folded 0 before the first row.
+    @return Upper 31 bytes of keccak256(folded . row_hash), then the number of rows in the last.
+    """
+    # SAFETY: an epoch has at most 64 rows, so the count stays in its byte.
+    count: uint256 = unsafe_add(folded & COUNT_MASK, 1)
+    return convert(keccak256(abi_encode(folded, row_hash)), uint256) & ~COUNT_MASK | count
 
 
 @internal

@@ -175,7 +175,7 @@ def freeze(scenario: Scenario, index: int, epoch: EpochInput) -> Frozen:
             is_revealed=permits[uid],
             keeps_seat=seat_epoch.keeps_seat[seat],
             loads_bonds=True,
-            row_hash=bytes(32),  # neither kernel nor pay looks at it
+            reveal_order=0,  # neither kernel nor pay looks at it
         )
         for seat, uid in enumerate(uids)
     )
@@ -240,7 +240,7 @@ def kernel_block(frozen: Frozen, block: int, consensus: Sequence[int], total_ran
     replaced = bitmap(epoch.replaced[first : first + COLUMNS], 1)[0] >> 240
     return (
         len(frozen.seats),
-        _filled(pack_seats(frozen.seats)[::2]),
+        _filled(pack_seats(frozen.seats, 0)[:-1]),
         _filled(bonds_words(epoch.rows, block)),
         _filled(bonds_words(epoch.old_bonds, block)),
         list(pack_columns(hints[first : first + COLUMNS])),
@@ -302,7 +302,7 @@ def _check_bonds_and_pay(
     trace = pack_trace(Trace(total, tuple(blocks), totals))
     header = pack_header(_header(frozen))
     generations = pack_generations((1,) * len(frozen.epoch.replaced))
-    paid = unpack_cumulatives(finalize(header, pack_seats(frozen.seats), generations, trace))
+    paid = unpack_cumulatives(finalize(header, pack_seats(frozen.seats, 0), generations, trace))
     for uid in range(n):
         pair = (expected["server_emission"][uid], expected["validator_emission"][uid])
         report.compare(f"{where}, server emission, uid {uid}", paid[uid].server_rao, pair[0])

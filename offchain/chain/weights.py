@@ -42,7 +42,6 @@ class WeightsRevealed(Event):
 class RevealedRow:
     """What a reveal left behind for a seat; `is_revealed` tells a blank row from none."""
 
-    row_hash: bytes
     row_sum: int
     stake_rao: int
     is_revealed: bool
@@ -66,13 +65,12 @@ class Weights(Contract):
         )
 
     def row_of(self, netuid: int, epoch: int, seat: int) -> RevealedRow:
-        row_hash, row_sum, stake_rao, revealed = self.read("row_of", netuid, epoch, seat)
-        return RevealedRow(row_hash, row_sum, stake_rao, revealed)
+        return RevealedRow(*self.read("row_of", netuid, epoch, seat))
 
     def rows_of(self, netuid: int, epoch: int, seats: int) -> tuple[RevealedRow, ...]:
-        """Every seat's row of an epoch, in seat order."""
+        """Every seat's row of one of the last two epochs with reveals, in seat order."""
         words = self.read("rows_of", netuid, epoch, seats)
-        return tuple(_row(words[2 * seat], words[2 * seat + 1]) for seat in range(seats))
+        return tuple(_row(word) for word in words[:seats])
 
     def commit(self, netuid: int, seat: int, commit_hash: bytes) -> Call:
         """The hotkey in the seat calls, during the epoch."""
@@ -108,10 +106,9 @@ class Weights(Contract):
         )
 
 
-def _row(row_hash: int, packed: int) -> RevealedRow:
+def _row(packed: int) -> RevealedRow:
     return RevealedRow(
-        row_hash=row_hash.to_bytes(32, "big"),
-        row_sum=packed >> 8 & (1 << 56) - 1,
-        stake_rao=packed >> 64,
-        is_revealed=bool(packed & 0xFF),
+        row_sum=packed >> 8 & (1 << 32) - 1,
+        stake_rao=packed >> 40,
+        is_revealed=packed != 0,
     )

@@ -78,6 +78,15 @@ def row_hash(row: bytes) -> bytes:
     return keccak(b"".join(keccak(chunk) for chunk in row_chunks(row)))
 
 
+def fold_row(folded: int, hashed: bytes) -> int:
+    """Add a row's hash to what stands for all rows of an epoch, in the order of their reveals.
+
+    0 before the first; 31 bytes of keccak, then the number of rows. Twin: rows.vy.
+    """
+    digest = int.from_bytes(keccak(folded.to_bytes(32, "big") + hashed), "big")
+    return digest & ~0xFF | (folded & 0xFF) + 1
+
+
 def block_word(row: bytes, block: int) -> int:
     """The 16 weights of columns 16 * block .. 16 * block + 15 as one word, the first on top."""
     size = BYTES_PER_WEIGHT * BLOCK_COLUMNS

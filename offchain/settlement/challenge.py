@@ -236,7 +236,7 @@ def _check_bonds(shown: Words, hashes: Words, block: int) -> None:
 def _frozen(frozen: Frozen) -> tuple[Words, Words, bytes]:
     """The struct Frozen."""
     generations = words_hash(pack_generations(frozen.generations))
-    return pack_header(frozen.header), pack_seats(frozen.seats), generations
+    return pack_header(frozen.header), pack_seats(frozen.seats, frozen.folded_rows), generations
 
 
 def void(closed: ClosedEpoch) -> tuple[int, int, Words, bytes, bytes]:

@@ -18,6 +18,7 @@ HEADER_WORDS = 8
 NO_OWNER = 0xFFFF
 NO_PARENT = 2**64 - 1
 REVEALED, KEEPS_SEAT, LOADS_BONDS = 1, 2, 4
+ORDER_SHIFT, ORDER_MASK = 8, 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,9 @@ class Header:
 class FrozenSeat:
     """One seat of a closed epoch; generation 0: empty.
 
-    active_stake_bits: Q32, zero unless revealed. row_hash: of the masked row, zero unless revealed.
-    keeps_seat: held on in the next epoch. loads_bonds: held since the parent epoch or longer.
+    active_stake_bits: Q32, zero unless revealed. keeps_seat: held on in the next epoch.
+    loads_bonds: held since the parent epoch or longer. reveal_order: 1 + number of rows that were
+    revealed before this one, zero unless revealed.
     """
 
     uid: int
@@ -69,19 +71,21 @@ class FrozenSeat:
     is_revealed: bool
     keeps_seat: bool
     loads_bonds: bool
-    row_hash: bytes
+    reveal_order: int
 
 
 @dataclass(frozen=True, slots=True)
 class Frozen:
     """Everything that an epoch's result follows from, besides the rows and the parent's bonds.
 
-    generations: of every uid, max_uids numbers, 0 for an empty uid.
+    generations: of every uid, max_uids numbers, 0 for an empty uid. folded_rows: stands for all
+    rows in the order of their reveals, `offchain.protocol.rows.fold_row`.
     """
 
     header: Header
     seats: tuple[FrozenSeat, ...]
     generations: tuple[int, ...]
+    folded_rows: int
 
     def registration_id(self, uid: int) -> RegistrationId | None:
         """Who held a uid in this epoch, or None."""
@@ -147,26 +151,26 @@ def unpack_header(words: Sequence[int]) -> Header:
     )
 
 
-def pack_seats(seats: Sequence[FrozenSeat]) -> tuple[int, ...]:
-    """Two words a seat."""
+def pack_seats(seats: Sequence[FrozenSeat], folded_rows: int) -> tuple[int, ...]:
+    """A word a seat, then all rows folded."""
     words: list[int] = []
     for seat in seats:
         flags = (
             seat.is_revealed * REVEALED
             + seat.keeps_seat * KEEPS_SEAT
             + seat.loads_bonds * LOADS_BONDS
+            + (seat.reveal_order << ORDER_SHIFT)
         )
         who = seat.uid << 48 | seat.generation
         words += pack_lanes((who, seat.active_stake_bits, seat.row_sum, flags), 64)
-        words.append(int.from_bytes(seat.row_hash, "big"))
-    return tuple(words)
+    return (*words, folded_rows)
 
 
 def unpack_seats(words: Sequence[int]) -> tuple[FrozenSeat, ...]:
-    """The seats behind two words each."""
+    """The seats behind a word each, without the last word."""
     seats = []
-    for first, row_hash in zip(words[::2], words[1::2], strict=True):
-        who, stake, row_sum, flags = unpack_lanes([first], 64, 4)
+    for word in words[:-1]:
+        who, stake, row_sum, flags = unpack_lanes([word], 64, 4)
         seats.append(
             FrozenSeat(
                 uid=who >> 48,
@@ -176,7 +180,7 @@ def unpack_seats(words: Sequence[int]) -> tuple[FrozenSeat, ...]:
                 is_revealed=bool(flags & REVEALED),
                 keeps_seat=bool(flags & KEEPS_SEAT),
                 loads_bonds=bool(flags & LOADS_BONDS),
-                row_hash=row_hash.to_bytes(32, "big"),
+                reveal_order=flags >> ORDER_SHIFT & ORDER_MASK,
             )
         )
     return tuple(seats)
@@ -192,10 +196,13 @@ def unpack_frozen(
 ) -> Frozen:
     """What `EpochClosed` says, as numbers."""
     unpacked = unpack_header(header)
+    if len(seats) != unpacked.seats + 1:
+        raise InvalidSubmission(f"{len(seats)} words of {unpacked.seats} seats, wanted one more")
     return Frozen(
         header=unpacked,
         seats=unpack_seats(seats),
         generations=unpack_lanes(generations, 32, unpacked.max_uids),
+        folded_rows=seats[-1],
     )
 
 

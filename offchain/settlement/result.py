@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from offchain.protocol.errors import ConsensusMismatch
-from offchain.protocol.rows import row_hash, unpack_row
+from offchain.protocol.rows import fold_row, row_hash, unpack_row
 from offchain.settlement.frozen import Frozen
 from offchain.settlement.trace import (
     BLOCK_COLUMNS,
@@ -78,6 +78,7 @@ def seat_epoch(
 ) -> SeatEpoch:
     """The engine's input; raises `ConsensusMismatch` as `compute`."""
     header = frozen.header
+    _check_rows(frozen, rows)
     return SeatEpoch(
         active_stake_bits=tuple(seat.active_stake_bits for seat in frozen.seats),
         rows=tuple(_row(frozen, rows, seat) for seat in range(len(frozen.seats))),
@@ -92,23 +93,35 @@ def seat_epoch(
 
 
 def _row(frozen: Frozen, rows: Mapping[int, bytes], seat: int) -> tuple[int, ...]:
-    header, known = frozen.header, frozen.seats[seat]
-    if not known.is_revealed:
-        return (0,) * header.max_uids
-    row = rows.get(seat)
-    where = f"netuid {header.netuid} epoch {header.epoch} seat {seat}"
-    if row is None:
+    if not frozen.seats[seat].is_revealed:
+        return (0,) * frozen.header.max_uids
+    return tuple(unpack_row(rows[seat]))
+
+
+def _check_rows(frozen: Frozen, rows: Mapping[int, bytes]) -> None:
+    """All that were revealed are there, and folded in order they are what was frozen."""
+    header, folded = frozen.header, 0
+    revealed = [(held.reveal_order, s) for s, held in enumerate(frozen.seats) if held.is_revealed]
+    for _, seat in sorted(revealed):
+        row = rows.get(seat)
+        where = f"netuid {header.netuid} epoch {header.epoch} seat {seat}"
+        if row is None:
+            raise ConsensusMismatch(
+                f"{where}: the row was revealed, but its event is missing",
+                next_step="Read the logs again from the subnet's start.",
+            )
+        if len(row) != 2 * header.max_uids:
+            raise ConsensusMismatch(
+                f"{where}: the event's row has {len(row)} bytes, wanted {2 * header.max_uids}",
+                next_step="Ask another node; this one serves logs of another chain.",
+            )
+        folded = fold_row(folded, row_hash(row))
+    if folded != frozen.folded_rows:
         raise ConsensusMismatch(
-            f"{where}: the row was revealed, but its event is missing",
-            next_step="Read the logs again from the subnet's start.",
-        )
-    if len(row) != 2 * header.max_uids or row_hash(row) != known.row_hash:
-        raise ConsensusMismatch(
-            f"{where}: the event's row has hash {row_hash(row).hex()}, frozen was "
-            f"{known.row_hash.hex()}",
+            f"netuid {header.netuid} epoch {header.epoch}: the events' rows fold to "
+            f"{folded:064x}, frozen was {frozen.folded_rows:064x}",
             next_step="Ask another node; this one serves logs of another chain.",
         )
-    return tuple(unpack_row(row))
 
 
 def _old_bonds(

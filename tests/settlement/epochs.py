@@ -3,7 +3,7 @@
 
 from random import Random
 
-from offchain.protocol.rows import pack_row, row_hash, row_sum
+from offchain.protocol.rows import fold_row, pack_row, row_hash, row_sum
 from offchain.settlement.frozen import (
     Frozen,
     FrozenSeat,
@@ -17,7 +17,7 @@ from offchain.settlement.history import History, Proposal
 from offchain.yuma.specification import seat_shares
 
 NETUID = 3
-EMPTY = FrozenSeat(0, 0, 0, 0, False, False, False, bytes(32))
+EMPTY = FrozenSeat(0, 0, 0, 0, False, False, False, 0)
 
 
 def frozen_epoch(
@@ -47,7 +47,7 @@ def frozen_epoch(
             is_revealed=True,
             keeps_seat=seat != 1,
             loads_bonds=parent is not None,
-            row_hash=row_hash(row),
+            reveal_order=len(rows) - seat,  # the last seat was the first to reveal
         )
         for seat, row in rows.items()
     )
@@ -73,7 +73,10 @@ def frozen_epoch(
         closed_tick=116 + 12 * epoch,
         replaced=tuple(uid in replaced for uid in range(max_uids)),
     )
-    return Frozen(header, (*held, EMPTY), generations or (1,) * max_uids), rows
+    folded = 0
+    for seat in sorted(rows, reverse=True):
+        folded = fold_row(folded, row_hash(rows[seat]))
+    return Frozen(header, (*held, EMPTY), generations or (1,) * max_uids, folded), rows
 
 
 def feed(history: History, frozen: Frozen, rows: dict[int, bytes]) -> None:
@@ -83,7 +86,7 @@ def feed(history: History, frozen: Frozen, rows: dict[int, bytes]) -> None:
         history.weights_revealed(epoch, seat, row)
     words = (
         pack_header(frozen.header),
-        pack_seats(frozen.seats),
+        pack_seats(frozen.seats, frozen.folded_rows),
         pack_generations(frozen.generations),
     )
     history.epoch_closed(*words, frozen_hash(*words), 1)

@@ -43,14 +43,21 @@ def test_frozen__packs_and_unpacks(seed):
     frozen, _ = frozen_epoch(random, 7, parent=5, owner_uid=2, replaced=(0, 31))
     packed = (
         pack_header(frozen.header),
-        pack_seats(frozen.seats),
+        pack_seats(frozen.seats, frozen.folded_rows),
         pack_generations(frozen.generations),
     )
     assert unpack_frozen(*packed) == frozen
 
 
-def test_seats__empty_one_is_two_zero_words():
-    assert pack_seats([EMPTY]) == (0, 0)
+def test_seats__empty_one_is_a_zero_word_and_rows_come_last():
+    assert pack_seats([EMPTY], 7) == (0, 7)
+
+
+def test_seats__another_number_of_words__refused():
+    frozen, _ = frozen_epoch(Random(1))
+    words = pack_seats(frozen.seats, frozen.folded_rows)
+    with pytest.raises(InvalidSubmission, match="wanted one more"):
+        unpack_frozen(pack_header(frozen.header), words[:-1], pack_generations(frozen.generations))
 
 
 def test_header__wrong_number_of_words__refused():

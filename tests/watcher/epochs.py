@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small closed epochs without a chain: two seats, sixteen uids."""
 
-from offchain.protocol.rows import pack_row, row_hash, row_sum
+from offchain.protocol.rows import fold_row, pack_row, row_hash, row_sum
 from offchain.settlement.frozen import (
     FrozenSeat,
     Header,
@@ -20,9 +20,10 @@ SHARES = {0: 3 << 30, 1: 1 << 30}  # three quarters and one quarter, Q32
 def close(history: History, epoch: int, *, closed_tick: int = 100) -> None:
     """Feed a closed epoch whose parent is the last closed one."""
     seats = tuple(
-        FrozenSeat(seat, 1, SHARES[seat], row_sum(row), True, True, True, row_hash(row))
+        FrozenSeat(seat, 1, SHARES[seat], row_sum(row), True, True, True, 1 + seat)
         for seat, row in ROWS.items()
     )
+    folded = fold_row(fold_row(0, row_hash(ROWS[0])), row_hash(ROWS[1]))
     header = Header(
         netuid=NETUID,
         epoch=epoch,
@@ -46,7 +47,7 @@ def close(history: History, epoch: int, *, closed_tick: int = 100) -> None:
     )
     for seat, row in ROWS.items():
         history.weights_revealed(epoch, seat, row)
-    words = pack_header(header), pack_seats(seats), pack_generations([1] * 5 + [0] * 11)
+    words = pack_header(header), pack_seats(seats, folded), pack_generations([1] * 5 + [0] * 11)
     history.epoch_closed(*words, frozen_hash(*words), block_number=epoch)
 
 

@@ -103,9 +103,9 @@ def test_challenge_block__wrong_inputs__refused(stage):
 
     attempt(2, 0, 3, "settlement: wrong frozen words")
     attempt(2, 1, 0, "settlement: wrong frozen words", bits=2)  # keeps_seat
-    attempt(2, 1, 1, "openings: wrong row")
+    attempt(2, 1, -1, "openings: wrong rows")
     attempt(3, None, 5, "settlement: wrong trace")
-    attempt(4, 0, 0, "openings: wrong row")
+    attempt(4, 0, 0, "openings: wrong rows")
     attempt(4, 2, 0, "openings: wrong bonds")
     attempt(4, 4, 0, "openings: wrong bonds")
     attempt(4, 4, 1, "settlement: wrong parent bonds")

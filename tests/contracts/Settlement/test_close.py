@@ -7,7 +7,7 @@ from random import Random
 import boa
 import pytest
 
-from offchain.protocol.rows import pack_row, row_hash
+from offchain.protocol.rows import fold_row, pack_row, row_hash
 from offchain.settlement.frozen import frozen_hash
 from offchain.yuma.specification import seat_shares
 from tests.contracts.deployment import role_address
@@ -95,7 +95,9 @@ def test_close__freezes_what_the_neighbours_say():
     assert [seat.is_revealed for seat in frozen.seats] == [True, False, False, True]
     assert [seat.keeps_seat for seat in frozen.seats] == [False, True, False, True]
     assert [seat.row_sum for seat in frozen.seats] == [sum(ROW), 0, 0, 16 * 65_535]
-    assert frozen.seats[0].row_hash == row_hash(pack_row(ROW))
+    assert [seat.reveal_order for seat in frozen.seats] == [2, 0, 0, 1]
+    rows = (pack_row([65_535] * 16), pack_row(ROW))
+    assert frozen.folded_rows == fold_row(fold_row(0, row_hash(rows[0])), row_hash(rows[1]))
     assert frozen.seats[0].generation == 9
 
 

@@ -286,7 +286,7 @@ def test_seeded_bug__some_wrong_word_is_no_longer_struck(bug):
 
 
 FAIRNESS_BUGS = {
-    "rows are not checked": ("modules/openings.vy", "== row_hash, ", "!= 0, "),
+    "rows are not checked": ("modules/openings.vy", "given == folded, ", "given != 0, "),
     "old bonds are not checked": ("modules/openings.vy", "== bonds_hash, ", "!= 0, "),
     "hashes of the parent are not checked": (
         "Settlement.vy",

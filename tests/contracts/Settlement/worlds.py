@@ -15,7 +15,7 @@ from typing import Any
 
 import boa
 
-from offchain.protocol.rows import pack_row, row_hash, row_sum
+from offchain.protocol.rows import fold_row, pack_row, row_hash, row_sum
 from offchain.settlement import challenge
 from offchain.settlement.frozen import pack_generations
 from offchain.settlement.history import History, Proposal
@@ -47,12 +47,9 @@ class Validator:
     def holder(self) -> int:
         return (NETUID << 64 | self.uid << 48 | self.generation) << 64 | self.since_epoch
 
-    def record(self) -> tuple[int, int]:
-        if self.row is None:
-            return 0, 0
-        row = pack_row(self.row)
-        digest = int.from_bytes(row_hash(row), "big")
-        return digest, self.stake_rao << 64 | row_sum(row) << 8 | 1
+    def record(self, order: int) -> int:
+        assert self.row is not None
+        return self.stake_rao << 40 | row_sum(pack_row(self.row)) << 8 | order
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +61,15 @@ class Content:
     owner_uid: int | None = None
     replaced: tuple[int, ...] = ()
     accrued_rao: int = EMISSION_RAO
+
+    def rows(self) -> list[int]:
+        """What Weights.rows_of answers; the last seat was the first to reveal."""
+        words, folded = [0] * len(self.seats), 0
+        for number, seat in reversed(list(enumerate(self.seats))):
+            if seat is not None and seat.row is not None:
+                folded = fold_row(folded, row_hash(pack_row(seat.row)))
+                words[number] = seat.record(folded & 255)
+        return [*words, folded]
 
 
 @dataclass
@@ -103,10 +109,10 @@ class Stage:
         for number in (epoch, epoch + 1):
             self.near.set_window(self.window(number))
         holders = [seat.holder() if seat else 0 for seat in content.seats]
-        rows = [word for seat in content.seats for word in (seat.record() if seat else (0, 0))]
         generations = list(pack_generations(content.generations))
         owner = 2**256 - 1 if content.owner_uid is None else content.owner_uid
         flags = [uid in content.replaced for uid in range(self.max_uids)]
+        rows = content.rows()
         self.near.set_content(epoch, (holders, rows, generations, owner), list(bitmap(flags)))
         following = [
             0 if seat is None else self._next_holder(seat, epoch) for seat in content.seats

@@ -76,7 +76,7 @@ def test_D3_commit_weights__never_revealed__is_on_record_and_counts_for_nothing(
     voting.weights.commit_weights(voting.netuid, 0, HASH, sender=voting.hotkey(0))
     voting.go(2)
     assert voting.weights.commit_of(voting.netuid, 0, 0) == HASH
-    assert voting.weights.rows_of(voting.netuid, 0, 3) == [0] * 6
+    assert voting.weights.rows_of(voting.netuid, 0, 3) == [0] * 4
 
 
 def test_commit_weights__next_epoch__is_a_commit_of_its_own(voting: Voting) -> None:

@@ -47,7 +47,7 @@ def test_reveal_weights__of_the_epoch_after__reverts(replaced: Voting) -> None:
     replaced.go(6)
     with boa.reverts("weights: seat is empty"):
         replaced.reveal(0, 5, replaced.row())
-    assert replaced.weights.rows_of(replaced.netuid, 5, 1) == [0, 0]
+    assert replaced.weights.rows_of(replaced.netuid, 5, 1) == [0, 0]  # no record, no row
 
 
 def test_commit_weights__by_the_successor__reverts(replaced: Voting) -> None:

@@ -16,7 +16,14 @@ from offchain.protocol.domains import COMMIT_DOMAIN, keccak
 from offchain.protocol.eras import EpochWindow
 from offchain.protocol.errors import InvalidSubmission
 from offchain.protocol.phases import Phase, phase_of
-from offchain.protocol.rows import blank_column, pack_row, row_hash, row_sum, unpack_row
+from offchain.protocol.rows import (
+    blank_column,
+    fold_row,
+    pack_row,
+    row_hash,
+    row_sum,
+    unpack_row,
+)
 from tests.contracts import life
 from tests.contracts.deployment import MINIMAL, RAO, World, role_address
 from tests.contracts.Weights.voting import (
@@ -54,16 +61,46 @@ def test_reveal_weights__by_the_hotkey__stores_the_masked_row_and_logs(committed
     assert event.stake_rao == STAKE_RAO
     assert committed.weights.commit_of(committed.netuid, 0, 1) == bytes(32), "nothing left to open"
     kept = committed.weights.row_of(committed.netuid, 0, 1)
-    assert kept == (row_hash(masked), row_sum(masked), STAKE_RAO, True)
+    assert kept == (row_sum(masked), STAKE_RAO, True)
     words = committed.weights.rows_of(committed.netuid, 0, 3)
-    record = STAKE_RAO << 64 | row_sum(masked) << 8 | 1
-    assert words == [0, 0, int.from_bytes(row_hash(masked), "big"), record, 0, 0]
+    record = STAKE_RAO << 40 | row_sum(masked) << 8 | 1
+    assert words == [0, record, 0, fold_row(0, row_hash(masked))]
+
+
+def test_reveal_weights__several__are_folded_in_their_order(committed: Voting) -> None:
+    folded, words = 0, [0, 0, 0]
+    for order, seat in enumerate((2, 0, 1), 1):
+        committed.reveal(seat, 0, committed.row(seat))
+        own = committed.row(seat) if seat == OWNER_SEAT else blank_column(committed.row(seat), seat)
+        folded = fold_row(folded, row_hash(own))
+        words[seat] = STAKE_RAO << 40 | row_sum(own) << 8 | order
+        assert committed.weights.rows_of(committed.netuid, 0, 3) == [*words, folded]
+
+
+def test_rows_of__epochs_of_a_parity_share_words__an_overwritten_one_is_refused(
+    voting: Voting,
+) -> None:
+    for epoch in range(3):
+        voting.commit(0, epoch, voting.row())
+        voting.go(epoch + 1)
+        voting.reveal(0, epoch, voting.row())
+        assert voting.weights.row_of(voting.netuid, epoch, 0).revealed
+        assert not voting.weights.row_of(voting.netuid, epoch, 1).revealed, "the other of the pair"
+        assert voting.weights.rows_of(voting.netuid, epoch + 2, 3) == [0] * 4
+    for epoch, answers in ((0, False), (1, True), (2, True)):
+        for ask in (voting.weights.row_of, voting.weights.rows_of, voting.weights.commit_of):
+            if answers:
+                ask(voting.netuid, epoch, 1)
+            else:
+                with boa.reverts("weights: epoch too old"):
+                    ask(voting.netuid, epoch, 1)
 
 
 def test_reveal_weights__by_the_owners_hotkey__keeps_its_own_column(committed: Voting) -> None:
     row = committed.row(OWNER_SEAT)
     committed.reveal(OWNER_SEAT, 0, row)
-    assert committed.weights.row_of(committed.netuid, 0, OWNER_SEAT).row_hash == row_hash(row)
+    (event,) = committed.weights.get_logs()
+    assert (event.row, event.row_hash) == (row, row_hash(row))
 
 
 def test_D9_reveal_weights__by_a_stranger_with_the_opening__counts_the_same(
@@ -80,7 +117,7 @@ def test_reveal_weights__blank_after_masking__still_counts_as_revealed(voting: V
     voting.go(1)
     voting.reveal(0, 0, row)
     kept = voting.weights.row_of(voting.netuid, 0, 0)
-    assert kept == (row_hash(bytes(32)), 0, STAKE_RAO, True)
+    assert kept == (0, STAKE_RAO, True)
 
 
 def test_D1_reveal_weights__copied_commit__cannot_be_opened(voting: Voting) -> None:
@@ -317,7 +354,7 @@ def test_reveal_weights__seeded_bug__leaves_another_record(
             life.stake(subject.world, subject.names[0], STAKE_RAO)
             subject.go(1)
             subject.reveal(0, 0, subject.row())
-            records.append(subject.weights.row_of(subject.netuid, 0, 0))
+            records.append(subject.weights.rows_of(subject.netuid, 0, 1))
     assert records[0] != records[1]
 
 
