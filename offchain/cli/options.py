@@ -56,7 +56,7 @@ def wei(amount: str) -> int:
         exact = value == value.to_integral_value()
     except InvalidOperation:
         exact = False
-    if not exact or value <= 0 or not value.is_finite():
+    if not exact or not 0 < value < 2**128:
         raise ConfigError(
             f"{amount!r} is not a price in the chain's coin",
             next_step="Use a positive number, like 0.002.",
