@@ -11,6 +11,7 @@ when a proposal is false   - it is struck as everywhere
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -20,10 +21,12 @@ import pytest
 from offchain.settlement import challenge
 from offchain.settlement.frozen import pack_generations
 from offchain.settlement.root import pack_shares, shares, unpack_incarnations
+from offchain.settlement.trace import unpack_trace
 from tests.contracts import life
 from tests.contracts.deployment import role_address, seeded
 from tests.contracts.root.rooting import ROOT, Root, logs, open_root
 from tests.contracts.Settlement.test_soundness import (
+    TRANSACTION_GAS,
     corruptions,
     refuse_all,
     strike_all,
@@ -251,16 +254,18 @@ def test_full_set__every_wrong_word_struck_no_wrong_challenge_succeeds(root):
     assert hunt(root, 72, 72) == (72, 72)
 
 
-def words_of_examiner(root: Root, examiner: Any, generations: list[int]) -> tuple[int, ...]:
-    """What Examiner says of epoch 0, closed and proposed, had it frozen those columns."""
+def words_of_examiner(
+    root: Root, examiner: Any, generations: Sequence[int], trace: Sequence[int] = ()
+) -> tuple[int, ...]:
+    """What Examiner says of epoch 0, had it frozen those columns, of the live or another trace."""
     record = root.history.epochs[0]
     assert record.live is not None
     pay = examiner.finalize(
         record.live.proposal_id,
         list(record.header),
         list(record.seats),
-        generations,
-        list(record.live.trace),
+        list(generations),
+        list(trace or record.live.trace),
         [],
         [0] * 4,
     )
@@ -279,6 +284,21 @@ def ended_columns(root: Root) -> list[tuple[list[int], tuple[int, ...]]]:
     return found
 
 
+def test_full_root__finalize_fits_a_transaction():
+    """128 open subnets, none of which was ever settled: the most that set_shares can cost."""
+    root = open_root(subnets=128)
+    everybody = dict.fromkeys(range(1, 129), 1)
+    root.vote(0, agreed(everybody))
+    root.close(0)
+    assert root.settlement._computation.get_gas_used() < TRANSACTION_GAS
+    root.propose(0)
+    root.finalize(0)
+    used = root.settlement._computation.get_gas_used()
+    print(f"finalize of a root with 128 subnets: {used:,} gas")
+    assert used < TRANSACTION_GAS
+    assert len(set(root.world.emission.shares())) == 1
+
+
 @pytest.fixture
 def proposed(root: Root) -> Root:
     """A live proposal of epoch 0."""
@@ -291,6 +311,19 @@ def proposed(root: Root) -> Root:
 def test_share_words__subnets_that_ended_get_nothing__as_off_chain(proposed):
     for generations, words in ended_columns(proposed):
         assert words_of_examiner(proposed, proposed.world.examiner, generations) == words
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_share_words__of_any_trace_whatever__as_off_chain_and_bounded(proposed, seed):
+    """A false result may become final when nobody watches; even then nothing reverts."""
+    random, record = Random(seed), proposed.history.epochs[0]
+    largest = random.choice((0, 1, 2**64 - 1, 2**256 - 1))
+    words = [random.choice((0, random.randrange(largest + 1), largest)) for _ in record.live.trace]
+    trace = unpack_trace(words, 8, len(record.frozen.seats))
+    wanted = shares(record.frozen, trace, incarnations(proposed))
+    told = words_of_examiner(proposed, proposed.world.examiner, record.generations, words)
+    assert told == (() if wanted is None else pack_shares(wanted))
+    assert max(wanted or (0,)) <= 1 << 32
 
 
 BUGS = {
