@@ -4,6 +4,7 @@
     GET  /health     {"status": "ok", "subnet": ..., "model": ..., "provider": ...}
     GET  /metrics    Prometheus text
     POST /v1/infer   {"images": [[[...]]]} -> {"probabilities": [[...]], "model": ...}
+    and for text, OpenAI's interface in the place of the last (see `openai_edge`)
 
 It knows no hotkeys and signs no receipts, so it listens on loopback unless told otherwise, and
 wants `Authorization: Bearer TOKEN` for inference as soon as a token is set.
@@ -18,6 +19,8 @@ import numpy as np
 from aiohttp import web
 
 from miners.errors import MinerError, ModelError
+from miners.llm.engine import is_text
+from miners.openai_edge import OpenAiRoutes
 from offchain.subnets.base import TensorSpec
 from offchain.wire import Busy
 
@@ -49,8 +52,14 @@ class Edge:
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.router.add_get("/health", self._health)
         app.router.add_get("/metrics", self._metrics)
-        app.router.add_post("/v1/infer", self._infer)
-        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=5)
+        engine = self._miner.engine
+        if is_text(engine):
+            OpenAiRoutes(engine, self._miner.subnet.NAME, self._permits).add_to(app)
+        else:
+            app.router.add_post("/v1/infer", self._infer)
+        self._runner = web.AppRunner(
+            app, access_log=None, keepalive_timeout=5, handler_cancellation=True
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         try:
@@ -110,14 +119,18 @@ class Edge:
         except Refused as refusal:
             return _json(refusal.status, {"error": str(refusal)})
 
-    def _authorise(self, request: web.Request) -> None:
+    def _permits(self, request: web.Request) -> bool:
         given = request.headers.get("authorization", "")
-        if self._token and not compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+        wanted = f"Bearer {self._token}"
+        return not self._token or compare_digest(given.encode(), wanted.encode())
+
+    def _authorise(self, request: web.Request) -> None:
+        if not self._permits(request):
             raise Refused(401, "a bearer token is wanted")
 
     async def _answer(self, body: bytes) -> dict[str, Any]:
         engine = self._miner.engine
-        if engine is None:
+        if engine is None or is_text(engine):
             raise Refused(501, "this miner serves no model")
         inputs = self._miner.subnet.MODEL.inputs
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeGuard, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import structlog
 
@@ -16,6 +16,7 @@ from miners.chain_port import ChainPort
 from miners.checks import ModelReport, check_content, read_model, self_test
 from miners.engine import AnyEngine, Engine
 from miners.errors import MinerError
+from miners.llm.engine import TextEngine, is_text
 from miners.payday import ClaimPolicy, Payday
 from offchain.protocol.errors import ChainError, ConfigError
 from offchain.subnets.base import load
@@ -36,7 +37,6 @@ from offchain.wire.receipts import NO_MODEL
 
 if TYPE_CHECKING:
     from miners.edge import Edge
-    from miners.llm import TextEngine
 
 log = structlog.get_logger("evmtensor.miner")
 
@@ -119,7 +119,7 @@ class Miner:
         return miner._with_content(content)
 
     @classmethod
-    def from_engine(cls, engine: "AnyEngine | TextEngine", subnet: str = "vision") -> "Miner":
+    def from_engine(cls, engine: AnyEngine | TextEngine, subnet: str = "vision") -> "Miner":
         """A miner in front of an engine elsewhere, such as `remote.OipEngine`. MinerError if the
         engine writes text and the subnet wants tensors, or the other way round.
         """
@@ -353,11 +353,6 @@ class Miner:
         while True:  # a task of its own: a claim may wait for its block longer than seats may age
             await payday.step()
             await asyncio.sleep(pause_s)
-
-
-def is_text(engine: "AnyEngine | TextEngine | None") -> TypeGuard["TextEngine"]:
-    """Whether an engine writes text piece by piece, rather than returning tensors."""
-    return hasattr(engine, "generate")
 
 
 def _model_handler(

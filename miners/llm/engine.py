@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Condition, Thread
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeGuard
 
 from miners.engine import SWITCH_INTERVAL_S
 from miners.errors import ModelError, RequestError
@@ -59,6 +59,11 @@ class TextEngine(Protocol):
     def generate(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece, None]: ...
 
     def close(self) -> None: ...
+
+
+def is_text(engine: object) -> TypeGuard[TextEngine]:
+    """Whether an engine writes text piece by piece, rather than returning tensors."""
+    return hasattr(engine, "generate")
 
 
 class Backend(Protocol):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Train a small decoder on the text of subnet `text`: `python -m miners.llm.train --out decoder`.
 
-Seeded, on the CPU, about twenty seconds on two cores. The folder is made again only if its recipe
+Seeded, on the CPU, about twenty seconds on one core. The folder is made again only if its recipe
 (these sources, the subnet's data, the torch version) has changed.
 """
 
@@ -29,7 +29,7 @@ class Recipe:
     """How a decoder is trained; a step sees `batch` rows of `length` bytes."""
 
     size: Size = Size(width=128, layers=2)  # noqa: RUF009  # frozen
-    steps: int = 340
+    steps: int = 220
     batch: int = 16
     length: int = 128
     learning_rate: float = 6e-3
@@ -37,7 +37,7 @@ class Recipe:
 
 
 # Two decoders that differ: a miner's, and one that knows less.
-RECIPES = {"decoder": Recipe(), "decoder-small": Recipe(Size(width=64, layers=1, heads=2), 150)}
+RECIPES = {"decoder": Recipe(), "decoder-small": Recipe(Size(width=64, layers=1, heads=2), 100)}
 
 
 def train(recipe: Recipe, on_step: Any = lambda: None) -> Decoder:

@@ -8,13 +8,14 @@ EVMTENSOR_PASSWORD_FILE  a file whose first line is the password of keys
 EVMTENSOR_PASSWORD       the password itself
 EVMTENSOR_KEY            the coldkey to use, when --key is not given
 EVMTENSOR_HOTKEY         the hotkey to use, when --hotkey is not given
+EVMTENSOR_ENGINE_TOKEN   what a miner says to the inference server that it stands in front of
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 DEFAULT_URL = "http://127.0.0.1:8545"
@@ -31,6 +32,7 @@ class Environment:
     password: str | None
     key: str
     hotkey: str
+    engine_token: str = field(default="", repr=False)
 
 
 def read_environment(values: Mapping[str, str] | None = None) -> Environment:
@@ -49,6 +51,7 @@ def read_environment(values: Mapping[str, str] | None = None) -> Environment:
         password=env.get("EVMTENSOR_PASSWORD") or None,
         key=env.get("EVMTENSOR_KEY", ""),
         hotkey=env.get("EVMTENSOR_HOTKEY", ""),
+        engine_token=env.get("EVMTENSOR_ENGINE_TOKEN", ""),
     )
 
 

@@ -76,7 +76,7 @@ def run(
 
     evmtensor miner run decoder --netuid 2 --hotkey alice-hot
 
-    evmtensor miner run weights -n 2 --engine openai --engine-url http://127.0.0.1:8000 --model llama
+    evmtensor miner run weights -n 2 --engine openai --engine-url http://127.0.0.1:8000 --model x
 
     A better model: write it over the file, then `kill -HUP`; no request is dropped.
     """

@@ -16,3 +16,19 @@ def models() -> Path:
     for name in RECIPES:
         make(name, MODELS)
     return MODELS
+
+
+@pytest.fixture(scope="session")
+def decoder() -> Path:
+    """Folder of a real decoder; trained on the first run (about twenty seconds)."""
+    from miners.llm.train import make
+
+    return make("decoder", MODELS)
+
+
+@pytest.fixture(scope="session")
+def small_decoder() -> Path:
+    """Folder of a decoder that knows less."""
+    from miners.llm.train import make
+
+    return make("decoder-small", MODELS)
