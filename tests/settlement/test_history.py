@@ -110,5 +110,5 @@ def test_result__row_missing_or_changed__refused(fault):
         rows[0] = bytes(len(rows[0]))
     history = History(NETUID)
     feed(history, frozen, rows)
-    with pytest.raises(ConsensusMismatch, match="seat 0|rows fold to"):
+    with pytest.raises(ConsensusMismatch, match=r"seat 0|rows fold to"):
         history.result(0)
