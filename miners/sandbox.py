@@ -201,7 +201,7 @@ def child_main(walls: Walls, memory_bytes: int, cpu_s: int, answer_bytes: int) -
     import onnx  # noqa: F401  # everything is imported before the doors close
     import onnxruntime  # noqa: F401
 
-    import miners.engine
+    import miners.providers
     import miners.quantize  # noqa: F401
 
     walls.after_imports(
@@ -232,7 +232,7 @@ def child_main(walls: Walls, memory_bytes: int, cpu_s: int, answer_bytes: int) -
 
 def _execute(raw: bytes) -> _Result:
     from miners.checks import check_content, first_line
-    from miners.engine import open_session
+    from miners.providers import open_session
     from miners.quantize import float_operators
     from offchain.subnets.base import TensorSpec
 
