@@ -144,6 +144,24 @@ class Governor(Contract):
         """Share of all stake that must be for or abstain."""
         return int(self.read("quorumNumerator"))
 
+    def delay_bounds(self) -> tuple[int, int]:
+        """Ticks: the least and the most that the voting delay can be."""
+        least, most = self.read("delay_bounds")
+        return int(least), int(most)
+
+    def period_bounds(self) -> tuple[int, int]:
+        """Ticks: the least and the most that the voting period can be."""
+        least, most = self.read("period_bounds")
+        return int(least), int(most)
+
+    def threshold_bounds(self) -> tuple[int, int]:
+        """Parts per million."""
+        return int(self.read("MIN_THRESHOLD_PPM")), int(self.read("MAX_THRESHOLD_PPM"))
+
+    def quorum_bounds(self) -> tuple[int, int]:
+        """Parts per million."""
+        return int(self.read("MIN_QUORUM_PPM")), int(self.read("MAX_QUORUM_PPM"))
+
     def threshold_rao(self) -> int:
         return int(self.read("proposalThreshold"))
 

@@ -36,6 +36,11 @@ class Timelock(Contract):
     def minimum_delay_seconds(self) -> int:
         return int(self.read("get_minimum_delay"))
 
+    def delay_bounds(self) -> tuple[int, int]:
+        """Seconds: the least and the most that the delay can be."""
+        least, most = self.read("delay_bounds")
+        return int(least), int(most)
+
     def update_delay(self, delay_seconds: int) -> Call:
         """Only the timelock itself, so by vote; half to four times what it began with."""
         return self.call("update_delay", delay_seconds, doing="set the timelock's delay")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Governance: propose, vote, override, queue, execute, cancel, list, show."""
+"""Governance: propose, vote, override, queue, execute, cancel, list, show, status."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="gov",
-    help="Governance by stake: propose, vote, override, queue, execute, cancel, list, show.",
+    help="Governance by stake: propose, vote, override, queue, execute, list, show, status.",
     no_args_is_help=True,
 )
 _SHARES_OF_STAKE = "threshold_ppm and quorum_ppm are shares of all stake, in parts per million"
@@ -196,6 +196,42 @@ def cancel(context: typer.Context, proposal: ProposalName, key: Key = "") -> Non
         receipt = voter.cancel(found)
     done = {"transaction": receipt.transaction_hash, "proposal": found.number}
     show(session.flags.json, done, f"proposal {found.place} is cancelled")
+
+
+@app.command()
+def status(context: typer.Context) -> None:
+    """Show the treasury, what a proposal needs, and between what each number can be set.
+
+    evmtensor gov status
+    """
+    session: Session = context.obj
+    network = session.network
+    governor, timelock = network.governor, network.timelock
+    numbers = {
+        "voting_delay_ticks": (governor.voting_delay_ticks(), *governor.delay_bounds()),
+        "voting_period_ticks": (governor.voting_period_ticks(), *governor.period_bounds()),
+        "threshold_ppm": (governor.threshold_ppm(), *governor.threshold_bounds()),
+        "quorum_ppm": (governor.quorum_ppm(), *governor.quorum_bounds()),
+        "delay_seconds": (timelock.minimum_delay_seconds(), *timelock.delay_bounds()),
+    }
+    value: dict[str, Any] = {
+        "tick": network.clock.tick(),
+        "treasury": timelock.address,
+        "treasury_rao": network.tao.balance_of(timelock.address),
+        "threshold_rao": governor.threshold_rao(),
+        "numbers": {
+            name: {"now": now, "least": least, "most": most}
+            for name, (now, least, most) in numbers.items()
+        },
+    }
+    rows: list[tuple[object, ...]] = [
+        ("tick", value["tick"], "", ""),
+        ("treasury", f"{tao(value['treasury_rao'])} TAO in {timelock.address}", "", ""),
+        ("a proposer needs", f"{tao(value['threshold_rao'])} TAO of stake", "", ""),
+        *((name, *limits) for name, limits in numbers.items()),
+    ]
+    columns = ("what", "now", "least", "most")
+    show_table(session.flags.json, "governance", columns, rows, value)
 
 
 @app.command("list")

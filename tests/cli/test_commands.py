@@ -46,8 +46,8 @@ def test_commands__that_a_user_expects__are_there() -> None:
     |localnet status|demo|chain status|chain deploy|miner check|miner quantize|evidence check
     |watcher run
     |verify-epoch|lab run|gov propose|gov vote|gov override|gov queue|gov execute|gov cancel
-    |gov list|gov show|gov hotkeys|root start|root show|root seats|root poke|root weights set
-    |root weights show"""
+    |gov list|gov show|gov hotkeys|gov status|root start|root show|root seats|root poke
+    |root weights set|root weights show"""
     for words in wanted.split("|"):
         assert tuple(words.split()) in ALL, words
 

@@ -114,7 +114,10 @@ def test_gov__a_life_of_two_proposals(
     voters.gov("execute", place, "--key", "dev:6")
     assert voters.state(place) == "executed"
     assert anvil.network.tao.balance_of(receiver) == 5 * RAO_PER_TAO // 2
-    assert anvil.network.governor.quorum_ppm() == 200_000
+    status = voters.gov("status")
+    assert status["numbers"]["quorum_ppm"] == {"now": 200_000, "least": 10_000, "most": 500_000}
+    assert status["treasury_rao"] == 5 * RAO_PER_TAO // 2
+    assert status["threshold_rao"] > RAO_PER_TAO
 
     assert ", not 0x" in voters.refused("cancel", other, "--key", "dev:6")
     voters.gov("cancel", other, "--key", "dev:5")

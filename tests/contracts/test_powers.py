@@ -122,19 +122,13 @@ def test_power__used_by_the_timelock__moves_nothing_of_anybody(
 
 
 @pytest.mark.soundness
-@pytest.mark.parametrize(
-    "bug",
-    [
-        "    extcall TAO.mint(escrow, 5)\n",
-        "    extcall TAO.mint(self, 5)\n",
-    ],
-)
-def test_seeded_bug__a_power_that_mints__is_found(bug: str) -> None:
+def test_seeded_bug__a_power_that_mints__is_found() -> None:
     right = "    log IEmission.EscrowSet(escrow=escrow)\n"
-    source = seeded("Emission", ("Emission.vy", right, right + bug))
+    bug = right + "    extcall TAO.mint(escrow, 5)\n"
+    source = seeded("Emission", ("Emission.vy", right, bug))
     with boa.env.anchor():
         scene = open_economy(Emission=source)
-        assert moved(scene, "Emission", "set_escrow") != {}
+        assert {"supply", "balance of escrow"} <= set(moved(scene, "Emission", "set_escrow"))
 
 
 @pytest.mark.soundness

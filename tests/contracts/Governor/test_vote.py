@@ -105,8 +105,11 @@ def test_vote__stranger_or_foreign_hotkey__has_nothing(assembly: Assembly) -> No
             assembly.vote(number, voter, FAVOUR, *hotkeys)
 
 
-def test_vote__the_hotkey_itself__has_none(assembly: Assembly) -> None:
-    """A key that works online decides nothing: J6."""
+def test_T_J6_stolen_hotkey__has_no_vote_and_no_proposal(assembly: Assembly) -> None:
+    """A key that works online decides nothing."""
+    assembly.governor.set_hotkeys([HOTKEY], sender=HOTKEY)
+    with boa.reverts("governor: below the threshold"):
+        assembly.propose(assembly.draft(), HOTKEY)
     number = assembly.opened()
     with boa.reverts("governor: nothing to vote with"):
         assembly.vote(number, HOTKEY, FAVOUR, HOTKEY)
