@@ -127,11 +127,14 @@ def test_A1_random_recycling_through_all_halvings__the_law_holds(seed: int) -> N
 @pytest.mark.parametrize(
     "bug",
     [
-        ("    self.recycled_rao += amount_rao\n\n    log IEmission.Recycled", "\n    log IEmission.Recycled"),
+        (
+            "    self.recycled_rao += amount_rao\n\n    log IEmission.Recycled",
+            "\n    log IEmission.Recycled",
+        ),
         ("    self.minted_rao += kept\n", "    self.minted_rao += pending\n"),
     ],
     ids=["recycling is not counted", "what is withheld counts as minted"],
-)  # fmt: skip
+)
 def test_A1_seeded_bug__breaks_the_law(bug: tuple[str, str]) -> None:
     source = seeded("Emission", ("Emission.vy", *bug))
     with pytest.raises(AssertionError):
