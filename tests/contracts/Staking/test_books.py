@@ -23,7 +23,7 @@ import pytest
 from hypothesis import settings
 
 from tests.contracts.deployment import RAO, World, deploy_world, role_address, seeded
-from tests.contracts.Staking.actions import credit, exit_fully, open_pool, stake
+from tests.contracts.Staking.actions import credit, exit_fully, last_event, open_pool, stake
 
 MEMBERS = [role_address(f"member {number}") for number in range(4)]
 HOTKEYS = [role_address(f"pool {number}") for number in range(2)]
@@ -46,12 +46,15 @@ class Life:
         self.credited = self.donated = 0
         self.unbondings: dict[int, str] = {}
         self.prices: dict[str, tuple[int, int]] = {}
+        # the coldkeys that speak for the members now; the first owns both pools
+        self.members = list(MEMBERS)
+        self.renamed = 0
 
     def step(self, chance: random.Random) -> None:
         """One random action of a random member, then some ticks."""
-        member, hotkey = chance.choice(MEMBERS), chance.choice(HOTKEYS)
+        member, hotkey = chance.choice(self.members), chance.choice(HOTKEYS)
         actions = [self.join, self.join, self.leave, self.leave, self.move, self.cancel]
-        actions += [self.remove, self.donate, self.turn_take]
+        actions += [self.remove, self.donate, self.turn_take, self.give, self.rename]
         if self.dividends:
             actions += [self.pay, self.pay, self.pay]
         chance.choice(actions)(chance, hotkey, member)
@@ -94,6 +97,30 @@ class Life:
         if shares and self.staking.value_of(hotkey, member) * shares // held > least:
             self.staking.move_stake(hotkey, target, shares, sender=member)
 
+    def give(self, chance: random.Random, hotkey: str, member: str) -> None:
+        """To another member, without leaving the pool."""
+        shares = self.shares(chance, hotkey, member)
+        taker = chance.choice([other for other in self.members if other != member])
+        least = self.world.preset.min_stake_rao
+        held = max(1, self.staking.shares_of(hotkey, member))
+        if shares and self.staking.value_of(hotkey, member) * shares // held > least:
+            self.staking.transfer_stake(hotkey, taker, shares, sender=member)
+            amount = last_event(self.world, "StakeTransferred").amount_rao
+            self.brought[member] -= amount
+            self.brought[taker] += amount + 1  # two floors become one
+
+    def rename(self, chance: random.Random, hotkey: str, member: str) -> None:
+        """A coldkey is swapped; everything it had here, and its tokens, are the new one's."""
+        self.renamed += 1
+        new = role_address(f"coldkey {self.renamed}")
+        self.staking.swap_coldkey(member, new, sender=self.world.address["Keys"])
+        self.world.tao.transfer(new, self.world.tao.balanceOf(member), sender=member)
+        self.members[self.members.index(member)] = new
+        self.brought[new] = self.brought.pop(member, 0)
+        for number, owner in self.unbondings.items():
+            self.unbondings[number] = new if owner == member else owner
+            assert self.staking.unbonding_of(number).coldkey == self.unbondings[number]
+
     def cancel(self, chance: random.Random, hotkey: str, member: str) -> None:
         mine = [number for number, owner in self.unbondings.items() if owner == member]
         if mine:
@@ -119,7 +146,7 @@ class Life:
 
     def turn_take(self, chance: random.Random, hotkey: str, member: str) -> None:
         limit = min(11_796, self.staking.take_of(hotkey) + 3_276)
-        self.staking.set_take(hotkey, chance.randrange(limit + 1), sender=MEMBERS[0])
+        self.staking.set_take(hotkey, chance.randrange(limit + 1), sender=self.members[0])
 
     def pay(self, chance: random.Random, hotkey: str, member: str) -> None:
         amount = chance.randrange(10 ** chance.randrange(1, 10))
@@ -139,10 +166,10 @@ class Life:
         assert sum(pool.assets_rao for pool in pools.values()) == stake_rao, "I-06"
         values: dict[str, int] = defaultdict(int)
         for hotkey, pool in pools.items():
-            held = {member: staking.shares_of(hotkey, member) for member in MEMBERS}
+            held = {member: staking.shares_of(hotkey, member) for member in self.members}
             assert sum(held.values()) == pool.shares, "I-07"
             vested = pool.assets_rao - pool.unvested_rao
-            worth = {member: staking.value_of(hotkey, member) for member in MEMBERS}
+            worth = {member: staking.value_of(hotkey, member) for member in self.members}
             assert sum(worth.values()) <= vested, "I-08"
             price = (vested + 1, pool.shares + VIRTUAL_SHARES)
             last = self.prices.get(hotkey)
@@ -150,25 +177,25 @@ class Life:
                 assert price[0] * last[1] >= last[0] * price[1], "I-09"
             if pool.shares:
                 self.prices[hotkey] = price
-            for member in MEMBERS:
+            for member in self.members:
                 values[member] += worth[member]
-        for member in MEMBERS:
+        for member in self.members:
             values[member] += pending[member] + tao.balanceOf(member)
             # the owner is paid what is left in a pool without members
-            if not self.dividends and member != MEMBERS[0]:
+            if not self.dividends and member != self.members[0]:
                 assert values[member] <= self.brought[member], "I-10"
         assert sum(values.values()) <= sum(self.brought.values()) + self.credited, "I-10"
 
     def all_can_leave(self) -> None:
         """I-12, in a copy of the world."""
         for hotkey in HOTKEYS:
-            for member in MEMBERS:
+            for member in self.members:
                 if self.staking.shares_of(hotkey, member):
                     with boa.env.anchor():
                         value = self.staking.value_of(hotkey, member)
                         got = exit_fully(self.world, hotkey, member)
                         # the owner is also paid what the last member leaves behind
-                        assert got == value or (member == MEMBERS[0] and got > value), "I-12"
+                        assert got == value or (member == self.members[0] and got > value), "I-12"
 
 
 def live(seed: int, steps: int, dividends: bool, source: Any = None, every: int = 1) -> None:
