@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -120,13 +121,37 @@ class Connection:
 
         Raises `NodesDisagree` when nodes differ about the block or the answer, or too few answer.
         """
+        value = self._agreed(
+            block,
+            lambda url: str(self.rpc.call_at(url, "eth_call", call.params(), hex(block.number))),
+        )
+        return bytes.fromhex(value[2:])
+
+    def agreed_logs(
+        self, address: str, topics: Sequence[str], block: Block
+    ) -> tuple[tuple[str, ...], ...]:
+        """Topics and data of the logs of one block, which every node gives alike.
+
+        Raises `NodesDisagree` as `agreed_view`.
+        """
+        number = hex(block.number)
+        asked = {"address": address, "topics": topics, "fromBlock": number, "toBlock": number}
+
+        def ask(url: str) -> str:
+            logs = self.rpc.call_at(url, "eth_getLogs", asked)
+            return json.dumps([[*log["topics"], log["data"]] for log in logs])
+
+        return tuple(tuple(log) for log in json.loads(self._agreed(block, ask)))
+
+    def _agreed(self, block: Block, ask: Callable[[str], str]) -> str:
+        """What every node of at least half of them answers about a block that all of them have."""
         answers: dict[str, list[str]] = {}
         silent: list[str] = []
         for url in self.rpc.urls:
             try:
                 raw = self.rpc.call_at(url, "eth_getBlockByNumber", hex(block.number), False)
-                value = self.rpc.call_at(url, "eth_call", call.params(), hex(block.number))
-            except (NodeRefused, NodeUnreachable, TypeError):
+                value = ask(url)
+            except (NodeRefused, NodeUnreachable, TypeError, KeyError):
                 silent.append(url)
                 continue
             answers.setdefault(f"{raw['hash']} {value}", []).append(url)
@@ -138,7 +163,7 @@ class Connection:
                 f"{block.number}, {len(silent)} give none",
                 next_step="Find out which node is wrong before anything with a bond is sent.",
             )
-        return bytes.fromhex(next(iter(answers)).split(" ")[1][2:])
+        return next(iter(answers)).split(" ", 1)[1]
 
 
 def open_connection(urls: Sequence[str], policy: RetryPolicy | None = None) -> Connection:

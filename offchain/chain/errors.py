@@ -15,6 +15,7 @@ ChainError                     try again
 +-- NodeRefused                a node answers with an error
 +-- NodeBehind                 a node's head is too old
 +-- NodesDisagree              nodes contradict each other: nothing bonded is sent
++-- Unconfirmed                too few blocks lie on top of what a bond would rely on
 +-- Reorged                    a block that we relied on is no longer in the chain
 +-- Reverted                   a contract says no; `reason` is its own text
 +-- TransactionFailed          a transaction ended without doing its work
@@ -84,6 +85,10 @@ class NodeBehind(ChainError):
 
 class NodesDisagree(ChainError):
     """Nodes contradict each other about the same block."""
+
+
+class Unconfirmed(ChainError):
+    """Too few blocks lie on top of what a bond would rely on."""
 
 
 class Reorged(ChainError):

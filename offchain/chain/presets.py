@@ -22,6 +22,8 @@ class Preset:
     has_proposer: the deployer may propose to the timelock, on throw-away chains only; Governor
     always may, and everybody may execute.
     threshold_ppm, quorum_ppm: shares of all stake that a proposal and a decision need.
+    confirmations: of services, not of contracts: blocks on top of a close before a bond relies on
+    it.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Preset:
     creation_rate_limit_ticks: int
     voting_delay_ticks: int
     voting_period_ticks: int
+    confirmations: int = 0
     threshold_ppm: int = 1_000
     quorum_ppm: int = 100_000
 
@@ -71,6 +74,7 @@ MAINNET = Preset(
     creation_rate_limit_ticks=28_800,
     voting_delay_ticks=7_200,
     voting_period_ticks=36_000,
+    confirmations=12,
 )
 LOCALNET = Preset(
     name="localnet",

@@ -13,6 +13,7 @@ from offchain.chain.claims import open_claims
 from offchain.chain.hotkey import Hotkey
 from offchain.chain.network import Network
 from offchain.chain.transactions import Presigned
+from offchain.chain.witnesses import Witnesses
 from offchain.protocol.commits import Commitment, commit_hash
 from offchain.protocol.eras import EpochWindow
 from offchain.protocol.identifiers import unpack_registration_id
@@ -44,6 +45,7 @@ class Office:
         self._journal = journal
         self._view = view
         self._make_row = make_row
+        self._witnesses = Witnesses(network)
         self._signed: dict[int, Presigned] = {}  # epoch -> its reveal; signed again after a restart
 
     def perform(self, duty: Duty, history: History) -> None:
@@ -167,6 +169,7 @@ class Office:
             return
         parent_id = history.parent_id(epoch)
         assert parent_id is not None  # a proposal is due only when the parent has one
+        self._witnesses.vouch_for_inputs(history, epoch, self._network.clock.head())
         self._hotkey.propose(epoch, parent_id, history.result(epoch).words)
         log.info("epoch proposed", netuid=self._netuid, epoch=epoch)
 

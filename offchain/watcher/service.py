@@ -17,11 +17,12 @@ from pathlib import Path
 import structlog
 
 from offchain.chain.connection import Block
-from offchain.chain.errors import Reorged, Reverted
+from offchain.chain.errors import NodesDisagree, Reorged, Reverted
 from offchain.chain.network import Network
 from offchain.chain.outbox import Entry
 from offchain.chain.subnet_history import Histories
 from offchain.chain.transactions import Sender
+from offchain.chain.witnesses import Witnesses
 from offchain.protocol.errors import (
     ChainError,
     ConfigError,
@@ -37,7 +38,7 @@ from offchain.watcher.calls import call_for, pulled_rao
 from offchain.watcher.dispatch import Dispatcher
 from offchain.watcher.memory import Memory
 from offchain.watcher.outlook import look
-from offchain.watcher.plan import Mandate, Move, Outlook, moves
+from offchain.watcher.plan import Mandate, Move, Outlook, Verb, moves
 from offchain.watcher.purse import Purse, purse_of
 from offchain.watcher.turns import Turns
 
@@ -117,6 +118,7 @@ class Watcher:
         self._book = AccountBook(self._folder / f"{address}.json")
         self._dispatcher = Dispatcher(network, settings.sender, self._book)
         self._turns = Turns(address)
+        self._witnesses = Witnesses(network)
         self._refused: dict[Move, int] = {}
         self._next_withdraw = 0
         self._head_hash = ""
@@ -228,6 +230,7 @@ class Watcher:
         if not self._turns.is_due(move, self._now(), self._seconds_left(move, history, head)):
             return None
         try:
+            self._hear_witnesses(move, history, head)
             call = call_for(self._network, history, move, self._dispatcher.address)
             if call is None:
                 return None
@@ -240,6 +243,22 @@ class Watcher:
         except (ChainError, ConfigError, InvalidSubmission) as error:
             self._put_off(move, head, error)
             return None
+
+    def _hear_witnesses(self, move: Move, history: History, head: Block) -> None:
+        """A bond waits until nodes agree; a strike, which risks gas, at most for half of its time:
+        one node that lies must not protect a liar.
+        """
+        if move.verb is Verb.PROPOSE:
+            self._witnesses.vouch_for_inputs(history, move.epoch, head)
+        elif move.verb in (Verb.CHALLENGE_BLOCK, Verb.CHALLENGE_SUM):
+            window = history.epochs[move.epoch].frozen.header.window_ticks
+            half = window * self._network.deployment.tick_seconds / 2
+            try:
+                self._witnesses.vouch_for_lie(history, move.epoch)
+            except NodesDisagree as error:
+                if self._seconds_left(move, history, head) > half:
+                    raise
+                log.warning("strikes all the same", netuid=move.netuid, reason=str(error))
 
     def _collect(self, move: Move, entry: Entry, head: Block) -> bool:
         try:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from offchain.protocol.domains import keccak
 
 SPREAD_SECONDS = 0.8  # with fast blocks: within one of them
-PART_OF_TIME_LEFT = 64  # with long windows: over this part of one
+PART_OF_TIME_LEFT = 150  # with long windows: over this part of one, a tick of the protocol's 150
 GIVE_WAY_BLOCKS = 1
 
 

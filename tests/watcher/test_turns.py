@@ -29,8 +29,9 @@ def test_is_due__little_and_much_time__waits_within_a_block_or_over_many():
     assert not short.is_due("lie", 0.0, 3.0)
     assert short.is_due("lie", SPREAD_SECONDS, 3.0)
     long.is_due("lie", 0.0, 1_800.0)
-    assert not long.is_due("lie", 0.99 * 28.125 * long.draw("lie"), 1_800.0)
-    assert long.is_due("lie", 1.01 * 28.125 * long.draw("lie"), 1_800.0)
+    # a mainnet window of 150 ticks: everybody has sent after one of 12 seconds
+    assert not long.is_due("lie", 0.99 * 12 * long.draw("lie"), 1_800.0)
+    assert long.is_due("lie", 1.01 * 12 * long.draw("lie"), 1_800.0)
 
 
 def test_gives_way__a_transaction_that_never_ends__sends_with_the_next_block():
