@@ -88,10 +88,10 @@ class _Facts(ChainPort):
     def register(self, max_burn_rao: int) -> int:
         return 0
 
-    def committed_model(self) -> bytes:
-        return bytes(32)
+    def committed_model(self) -> tuple[bytes, bytes]:
+        return bytes(32), bytes(32)
 
-    def commit_model(self, model_hash: bytes) -> None:
+    def commit_model(self, model_hash: bytes, profile_hash: bytes) -> None:
         return None
 
     def serve_axon(self, host: str, port: int) -> None:

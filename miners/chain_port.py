@@ -51,12 +51,12 @@ class ChainPort(Protocol):
         """
         ...
 
-    def committed_model(self) -> bytes:
-        """The model hash that this hotkey has committed, 32 zero bytes if none."""
+    def committed_model(self) -> tuple[bytes, bytes]:
+        """The hashes of model and profile that this hotkey has committed, 32 zero bytes if none."""
         ...
 
-    def commit_model(self, model_hash: bytes) -> None:
-        """Commit a model hash (SHA-256 of the ONNX file)."""
+    def commit_model(self, model_hash: bytes, profile_hash: bytes) -> None:
+        """Commit a model hash (SHA-256 of the ONNX file) and that of the way it is run."""
         ...
 
     def serve_axon(self, host: str, port: int) -> None:

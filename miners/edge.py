@@ -21,6 +21,7 @@ from aiohttp import web
 from miners.errors import MinerError, ModelError
 from miners.llm.engine import is_text
 from miners.openai_edge import OpenAiRoutes
+from miners.profile import describe
 from offchain.subnets.base import TensorSpec
 from offchain.wire import Busy
 
@@ -79,7 +80,7 @@ class Edge:
             await self._runner.cleanup()
 
     async def _health(self, _request: web.Request) -> web.Response:
-        engine = self._miner.engine
+        engine, profile = self._miner.engine, self._miner.profile
         return _json(
             200,
             {
@@ -87,6 +88,7 @@ class Edge:
                 "subnet": self._miner.subnet.NAME,
                 "model": self._miner.model_hash.hex(),
                 "provider": engine.provider if engine else "function",
+                "profile": describe(profile) if profile else None,
             },
         )
 

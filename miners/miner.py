@@ -18,6 +18,7 @@ from miners.engine import AnyEngine, Engine
 from miners.errors import MinerError
 from miners.llm.engine import TextEngine, is_text
 from miners.payday import ClaimPolicy, Payday
+from miners.profile import Profile, profile_here
 from offchain.protocol.errors import ChainError, ConfigError
 from offchain.subnets.base import load
 from offchain.wire import (
@@ -99,6 +100,7 @@ class Miner:
         self._hotkey: Hotkey | None = None
         self._chain: ChainPort | None = None
         self.payday: Payday | None = None
+        self.profile: Profile | None = None
         self._refresher: asyncio.Task[None] | None = None
         self._collector: asyncio.Task[None] | None = None
 
@@ -203,7 +205,7 @@ class Miner:
                 self.edge = Edge(self, settings.http_token)
                 await self.edge.serve(port=settings.http_port)
             await self._ensure_registered(settings.max_burn_rao)
-            await self._commit(self.model_hash)
+            await self._commit(self.model_hash, self._files.get(self.model_hash))
             public = settings.public_host or settings.host
             port = settings.public_port or self.axon.port
             await asyncio.to_thread(chain.serve_axon, public, port)
@@ -236,7 +238,7 @@ class Miner:
         content = await asyncio.to_thread(read_model, Path(path), self.subnet.MODEL)
         report = await asyncio.to_thread(self_test, content, self.subnet.MODEL)
         self._keep(content)
-        await self._commit(report.model_hash)
+        await self._commit(report.model_hash, content)
         self.engine.swap(content)
         self.report = report
         log.info("model swapped", model=report.model_hash.hex()[:16])
@@ -332,11 +334,17 @@ class Miner:
         uid = await asyncio.to_thread(chain.register, max_burn_rao)
         log.info("miner registered", uid=uid)
 
-    async def _commit(self, model_hash: bytes) -> None:
+    async def _commit(self, model_hash: bytes, content: bytes | None) -> None:
+        """Commit the model, and how it is run, unless both are committed already."""
         chain = self._chain
         assert chain is not None
-        if model_hash != NO_MODEL and await asyncio.to_thread(chain.committed_model) != model_hash:
-            await asyncio.to_thread(chain.commit_model, model_hash)
+        if model_hash == NO_MODEL:
+            return
+        provider = self.engine.provider if self.engine else "function"
+        self.profile = profile_here(provider, content)
+        wanted = model_hash, self.profile.hash
+        if await asyncio.to_thread(chain.committed_model) != wanted:
+            await asyncio.to_thread(chain.commit_model, *wanted)
 
     async def _refresh_forever(self, pause_s: float) -> None:
         assert self._chain is not None

@@ -109,15 +109,16 @@ class MinerPort(Generic[D]):
             )
         return self._coldkey.register(self._netuid, self._signer, max_burn_rao).uid
 
-    def committed_model(self) -> bytes:
-        """The model hash that this hotkey committed, 32 zero bytes if none."""
-        registration_id = self._registration_id()
-        commitment = self._network.neurons.model_of(registration_id)
-        return commitment.model_hash if commitment else NO_MODEL
+    def committed_model(self) -> tuple[bytes, bytes]:
+        """The hashes of model and profile that this hotkey committed, 32 zero bytes if none."""
+        commitment = self._network.neurons.model_of(self._registration_id())
+        if commitment is None:
+            return NO_MODEL, NO_MODEL
+        return commitment.model_hash, commitment.profile_hash
 
-    def commit_model(self, model_hash: bytes) -> None:
-        """Commit a model hash; the profile is the hash itself, as there is one way to run it."""
-        self._hotkey.commit_model(model_hash, model_hash)
+    def commit_model(self, model_hash: bytes, profile_hash: bytes) -> None:
+        """Commit a model and the way it is run."""
+        self._hotkey.commit_model(model_hash, profile_hash)
 
     def serve_axon(self, host: str, port: int) -> None:
         """Publish the endpoint; no transaction if it is published already."""

@@ -23,7 +23,7 @@ from tests.chain.conftest import PATIENCE, Localnet, give_ether
 
 TAO = RAO_PER_TAO
 MAX_UIDS = 16
-MODEL = b"\x07" * 32
+MODEL, PROFILE = b"\x07" * 32, b"\x08" * 32
 
 
 def new_hotkey(localnet: Localnet) -> Sender:
@@ -53,9 +53,9 @@ def test_J8_life__validator_and_miner__are_paid(kind: str, request: pytest.Fixtu
     port = MinerPort(network, netuid, mining.signer, mining, "domain", someone)  # type: ignore[arg-type]
     assert port.uid_of(mining.address) is None
     assert port.register(3 * TAO) == 1 == port.uid_of(mining.address)
-    assert port.committed_model() == bytes(32)
-    port.commit_model(MODEL)
-    assert port.committed_model() == MODEL
+    assert port.committed_model() == (bytes(32), bytes(32))
+    port.commit_model(MODEL, PROFILE)
+    assert port.committed_model() == (MODEL, PROFILE)
 
     clock.wait_for(clock.tick() + 1)  # stake counts from the tick after it was added
     started = owner.start_subnet(netuid, clock.tick() + 6)

@@ -14,6 +14,7 @@ import pytest
 
 from miners import Miner, MinerError, ModelError, Settings
 from miners.checks import model_hash
+from miners.profile import profile_here
 from offchain.protocol.errors import ChainError, ConfigError
 from offchain.subnets import vision
 from offchain.subnets.base import score_safely, task_seed
@@ -79,7 +80,8 @@ async def test_start__order__register_commit_then_publish() -> None:
 @in_loop
 async def test_start__same_model_committed_before__sends_no_second_commit() -> None:
     content = vision_model().SerializeToString()
-    chain = FakeChain(model=model_hash(content))
+    profile = profile_here("CPUExecutionProvider", content).hash
+    chain = FakeChain(model=model_hash(content), profile=profile)
     miner = await Miner.from_bytes(content).start(chain, hotkey(), HERE)
     assert chain.sent == ["serve_axon"]
     await miner.close()

@@ -25,6 +25,7 @@ class FakeChain:
     uid: int | None = 3
     burn_rao: int = 10
     model: bytes = bytes(32)
+    profile: bytes = bytes(32)
     sent: list[str] = field(default_factory=list)
     endpoint: tuple[str, int] | None = None
     refreshed: int = 0
@@ -58,12 +59,12 @@ class FakeChain:
         self.uid = 7
         return 7
 
-    def committed_model(self) -> bytes:
-        return self.model
+    def committed_model(self) -> tuple[bytes, bytes]:
+        return self.model, self.profile
 
-    def commit_model(self, model_hash: bytes) -> None:
+    def commit_model(self, model_hash: bytes, profile_hash: bytes) -> None:
         self.sent.append("commit_model")
-        self.model = model_hash
+        self.model, self.profile = model_hash, profile_hash
 
     def serve_axon(self, host: str, port: int) -> None:
         self.sent.append("serve_axon")
