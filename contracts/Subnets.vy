@@ -355,6 +355,8 @@ def set_parameter(netuid: uint256, parameter_id: uint256, setting: uint256):
     """
     h._check_id(parameter_id)
     self._check_authority(netuid, h._is_by_timelock(parameter_id))
+    if msg.sender != TIMELOCK:
+        h._check_owner(parameter_id, setting)
 
     from_epoch: uint256 = self._next_epoch(netuid)
     if eras._has_begun(netuid):

@@ -37,6 +37,8 @@ _MOST: constant(uint256[_ROWS]) = [
 _BY_TIMELOCK: constant(uint256) = (
     1 << KAPPA | 1 << REGISTRATION_ALLOWED | 1 << MIN_NON_IMMUNE_UIDS
 )
+# Most that an owner can set bonds_moving_average to (mechanics 3.2); the timelock can go further.
+_OWNER_MOST_BONDS_MOVING_AVERAGE: constant(uint256) = 975_000
 # Those can also be set in the last ticks of an epoch: Bittensor's freeze window is not for what
 # only its root sets (mechanics 3.2, column "who").
 _NO_FREEZE: constant(uint256) = _BY_TIMELOCK
@@ -137,6 +139,18 @@ def _has_freeze(parameter_id: uint256) -> bool:
     @notice Whether it cannot be set in the last ticks of an epoch.
     """
     return (_NO_FREEZE >> parameter_id) & 1 == 0
+
+
+@internal
+@pure
+def _check_owner(parameter_id: uint256, setting: uint256):
+    """
+    @notice The value lies inside the owner's own bound.
+    """
+    is_inside: bool = (
+        parameter_id != BONDS_MOVING_AVERAGE or setting <= _OWNER_MOST_BONDS_MOVING_AVERAGE
+    )
+    assert is_inside, "subnets: beyond owner's bound"
 
 
 @internal

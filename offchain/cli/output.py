@@ -38,14 +38,25 @@ def show_table(
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*(Text("" if cell is None else visible(str(cell))) for cell in row))
     width = None if sys.stdout.isatty() else FILE_WIDTH
     Console(width=width).print(table)
+
+
+def visible(text: str) -> str:
+    """Text that somebody wrote on the chain, with what a terminal would obey shown instead.
+
+    Control characters, and characters that reorder or hide others, appear as escapes.
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
 
 
 def to_json(value: Any) -> str:

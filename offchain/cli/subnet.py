@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Subnets: create, start, look at, set."""
+"""Subnets: create, start, look at, set, hand over."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Annotated
 import typer
 
 from offchain.cli.options import HotkeyName, Key, NetuidArgument, rao, tao
-from offchain.cli.output import progress, show, show_table
+from offchain.cli.output import progress, show, show_table, visible
 from offchain.cli.session import Session
+from offchain.protocol.errors import ConfigError
 
 app = typer.Typer(
-    name="subnet", help="Subnets: create, start, list, show, set.", no_args_is_help=True
+    name="subnet", help="Subnets: create, start, list, show, set, hand over.", no_args_is_help=True
 )
 MAX_NETUID = 128
+ZERO = "0x" + "00" * 20
 
 
 @app.command()
@@ -37,7 +39,30 @@ def create(
     with progress("creating the subnet"):
         made = coldkey.create_subnet(owner, max_uids, max_validators, most)
     text = f"subnet {made.netuid} is yours for {tao(made.cost_rao)} TAO"
+    if made.incarnation > 1:
+        text += f" (it is the {made.incarnation}. one with this number)"
     show(session.flags.json, made, f"{text}; start it with `evmtensor subnet start {made.netuid}`")
+
+
+@app.command()
+def cost(context: typer.Context) -> None:
+    """Show what a subnet costs now, and which one it would push out.
+
+    evmtensor subnet cost
+    """
+    session: Session = context.obj
+    subnets = session.network.subnets
+    price, count = subnets.cost_rao(), subnets.subnet_count()
+    evicted = subnets.weakest() if count >= MAX_NETUID else None
+    value = {"cost_tao": tao(price), "subnets": count, "evicts": evicted}
+    text = f"a subnet costs {tao(price)} TAO now"
+    if count >= MAX_NETUID:
+        text += (
+            "; every number is taken, and all subnets are immune"
+            if evicted is None
+            else f"; every number is taken, so subnet {evicted} would be evicted"
+        )
+    show(session.flags.json, value, text)
 
 
 @app.command()
@@ -58,13 +83,90 @@ def start(
     show(
         session.flags.json,
         started,
-        f"epoch 0 of subnet {netuid} begins at tick {started.start_tick}",
+        f"the first epoch of subnet {netuid} begins at tick {started.start_tick}",
     )
+
+
+@app.command()
+def identity(
+    context: typer.Context,
+    netuid: NetuidArgument,
+    name: Annotated[str, typer.Option(help="At most 64 bytes.")],
+    url: Annotated[str, typer.Option(help="At most 256 bytes.")] = "",
+    key: Key = "",
+) -> None:
+    """Say what a subnet that you own is called.
+
+    evmtensor subnet identity 1 --name digits --url https://example.org --key alice
+    """
+    session: Session = context.obj
+    for what, text, most in (("name", name, 64), ("url", url, 256)):
+        if len(text.encode()) > most:
+            raise ConfigError(
+                f"the {what} has {len(text.encode())} bytes, at most {most} are stored",
+                next_step=f"Shorten --{what}.",
+            )
+    coldkey = session.coldkey(key)
+    with progress("setting the identity"):
+        receipt = coldkey.set_identity(netuid, name, url)
+    done = {"transaction": receipt.transaction_hash, "netuid": netuid, "name": name, "url": url}
+    show(session.flags.json, done, f"subnet {netuid} is called {visible(name)}")
+
+
+@app.command()
+def offer(
+    context: typer.Context,
+    netuid: NetuidArgument,
+    to: Annotated[str, typer.Option(help="Coldkey: an address, a name, or dev:N; none: nobody.")],
+    key: Key = "",
+) -> None:
+    """Offer a subnet that you own to another coldkey, or take the offer back.
+
+    evmtensor subnet offer 1 --to bob --key alice
+    """
+    session: Session = context.obj
+    heir = ZERO if to == "none" else session.address_of(to)
+    coldkey = session.coldkey(key)
+    with progress("offering the subnet"):
+        receipt = coldkey.offer_subnet(netuid, heir)
+    done = {"transaction": receipt.transaction_hash, "netuid": netuid, "offered_to": heir}
+    text = f"{heir} may take subnet {netuid} with `evmtensor subnet accept {netuid}`"
+    show(session.flags.json, done, "nobody may take it" if heir == ZERO else text)
+
+
+@app.command()
+def accept(context: typer.Context, netuid: NetuidArgument, key: Key = "") -> None:
+    """Become the owner of a subnet that was offered to you.
+
+    evmtensor subnet accept 1 --key bob
+    """
+    session: Session = context.obj
+    coldkey = session.coldkey(key)
+    with progress("accepting the subnet"):
+        changed = coldkey.accept_subnet(netuid)
+    show(session.flags.json, changed, f"subnet {netuid} is yours; it was {changed.previous}'s")
+
+
+@app.command("set-hotkey")
+def set_hotkey(
+    context: typer.Context, netuid: NetuidArgument, hotkey: HotkeyName, key: Key = ""
+) -> None:
+    """Name another owner's hotkey, once in 50,400 ticks; its neuron cannot be pushed out.
+
+    evmtensor subnet set-hotkey 1 --hotkey alice-hot2 --key alice
+    """
+    session: Session = context.obj
+    signer = session.signer(session.hotkey_name(hotkey))
+    coldkey = session.coldkey(key)
+    with progress("setting the owner's hotkey"):
+        done = coldkey.set_owner_hotkey(netuid, signer)
+    text = f"{done.owner_hotkey} is the owner's hotkey of subnet {netuid}"
+    show(session.flags.json, done, f"{text} from epoch {done.from_epoch} on")
 
 
 @app.command("list")
 def list_subnets(context: typer.Context) -> None:
-    """Show every subnet.
+    """Show every subnet; the root has `evmtensor root show`.
 
     evmtensor subnet list
     """
@@ -74,10 +176,10 @@ def list_subnets(context: typer.Context) -> None:
     session: Session = context.obj
     subnets: Subnets = session.network.subnets
     exist = read_all(
-        session.connection, [subnets.exists_query(netuid) for netuid in range(MAX_NETUID + 1)]
+        session.connection, [subnets.exists_query(netuid) for netuid in range(1, MAX_NETUID + 1)]
     )
     rows = []
-    for netuid in (n for n, there in enumerate(exist) if there):
+    for netuid in (n for n, there in enumerate(exist, 1) if there):
         start_ticks = subnets.start_ticks(netuid)
         rows.append(
             (
@@ -88,9 +190,14 @@ def list_subnets(context: typer.Context) -> None:
                 subnets.max_uids(netuid),
                 subnets.max_validators(netuid),
                 start_ticks.start_tick,
+                subnets.incarnation_of(netuid),
+                subnets.immune_until(netuid),
             )
         )
-    columns = ("netuid", "name", "owner", "neurons", "max uids", "seats", "start tick")
+    columns = (
+        *("netuid", "name", "owner", "neurons", "max uids", "seats", "start tick"),
+        *("life", "immune until tick"),
+    )
     show_table(session.flags.json, "subnets", columns, rows)
 
 
@@ -108,21 +215,22 @@ def show_subnet(context: typer.Context, netuid: NetuidArgument) -> None:
     show_table(session.flags.json, f"subnet {netuid}", ("what", "value"), rows, value)
 
 
+@app.command("parameters", hidden=True)
 @app.command()
 def hyperparameters(context: typer.Context, netuid: NetuidArgument) -> None:
-    """Show every hyperparameter, now and next.
+    """Show every hyperparameter, now and as of the epoch that a change made now would hold from.
 
-    evmtensor subnet hyperparameters 1
+    evmtensor subnet hyperparameters 1   (or: evmtensor subnet parameters 1)
     """
     from offchain.chain.contract import read_all
-    from offchain.protocol.hyperparameters import HYPERPARAMETERS
+    from offchain.protocol.hyperparameters import DELAY_EPOCHS, HYPERPARAMETERS
 
     session: Session = context.obj
     subnets = session.network.subnets
     epoch = subnets.running_epoch(netuid)
     now, following = (
         read_all(session.connection, list(subnets.parameters_at(netuid, e).values()))
-        for e in (epoch, epoch + 1)
+        for e in (epoch, epoch + DELAY_EPOCHS)
     )
     rows = [
         (
@@ -133,10 +241,11 @@ def hyperparameters(context: typer.Context, netuid: NetuidArgument) -> None:
             row.least,
             row.most,
             row.authority.value,
+            row.meaning,
         )
         for row, value, later in zip(HYPERPARAMETERS, now, following, strict=True)
     ]
-    columns = ("id", "name", "now", "next epoch", "least", "most", "set by")
+    columns = ("id", "name", "now", "soon", "least", "most", "set by", "what it is")
     show_table(session.flags.json, f"hyperparameters of subnet {netuid}", columns, rows)
 
 

@@ -16,7 +16,7 @@ from typer.main import get_command
 from offchain.cli.app import app, run, take_flags
 from offchain.cli.environment import DEFAULT_URL, read_environment
 from offchain.cli.options import rao, tao
-from offchain.cli.output import progress, to_json
+from offchain.cli.output import progress, show_table, to_json
 from offchain.protocol.errors import ConfigError
 from tests.cli.conftest import Command
 
@@ -47,7 +47,8 @@ def test_commands__that_a_user_expects__are_there() -> None:
     |watcher run
     |verify-epoch|lab run|gov propose|gov vote|gov override|gov queue|gov execute|gov cancel
     |gov list|gov show|gov hotkeys|gov status|root start|root show|root seats|root poke
-    |root weights set|root weights show"""
+    |root weights set|root weights show|subnet cost|subnet identity|subnet offer|subnet accept
+    |subnet set-hotkey|subnet set-schedule"""
     for words in wanted.split("|"):
         assert tuple(words.split()) in ALL, words
 
@@ -182,3 +183,26 @@ def test_interrupt__is_one_word(
     monkeypatch.setattr("offchain.keys.KeyStore.list", interrupt)
     assert run(["wallet", "list"]) == 130
     assert capsys.readouterr().err == "evmtensor: interrupted\n"
+
+
+def test_B10_table__what_somebody_wrote_on_the_chain__is_shown_and_not_obeyed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Neither the terminal nor the table's own markup takes orders from a subnet's name."""
+    hostile = [
+        "\x1b[2J\x1b[31mgone",
+        "bell\x07\r\nfake line",
+        "[bold red]loud[/] [link=http://evil]x[/link]",
+        "<script>alert(1)</script>",
+        "right\u202eleft\u200bhidden\x9b31m",
+        "\x00",
+    ]
+    show_table(False, "subnets", ("name",), [(name,) for name in hostile])
+    shown = capsys.readouterr().out
+    assert all(c == "\n" or c.isprintable() for c in shown)
+    for text in ("\\x1b[2J", "\\x07\\r\\nfake", "[bold red]loud[/]", "<script>", "\\u202e"):
+        assert text in shown
+    show_table(True, "subnets", ("name",), [(name,) for name in hostile])
+    out = capsys.readouterr().out
+    assert [row["name"] for row in json.loads(out)] == hostile
+    assert out.isascii()

@@ -10,35 +10,12 @@ import boa
 import pytest
 
 from tests.contracts import life
-from tests.contracts.deployment import (
-    MINIMAL,
-    World,
-    deploy_world,
-    role_address,
-    seeded,
-)
+from tests.contracts.deployment import MINIMAL, World, deploy_world, role_address, seeded
+from tests.contracts.Subnets.full import COUNT, full_world
 
-COUNT = 128
 IMMUNE = MINIMAL.subnet_immunity_ticks
 CUT, WHOLE = 11_796, 65_535
 FIRST = 1 << 32
-
-
-def full_world(**patched: Any) -> World:
-    """128 subnets, the last of them just created; netuid 1 to 3 are one tick apart."""
-    world = deploy_world(**patched)
-    world.warp(1)
-    for _ in range(COUNT):
-        life.create(world, owner="owner")
-        # the cost falls to its floor, so that the faucet can pay for 128
-        world.warp(2 * world.preset.lock_reduction_ticks)
-    return world
-
-
-@pytest.fixture(scope="module")
-def full() -> Any:
-    with boa.env.anchor():
-        yield full_world()
 
 
 def create(world: World, owner: str = "newcomer") -> int:

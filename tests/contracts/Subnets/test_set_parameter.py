@@ -4,6 +4,7 @@
 import boa
 import pytest
 
+from offchain.protocol.eras import FREEZE_TICKS, EpochWindow, is_frozen
 from offchain.protocol.hyperparameters import HYPERPARAMETERS, Authority, hyperparameter
 from tests.contracts import life
 from tests.contracts.deployment import MINIMAL, compiled, deploy_world, role_address, seeded
@@ -25,7 +26,59 @@ def harness():
 
 
 def setter(world, row):
-    return OWNER if row.authority is Authority.OWNER else world.address["Timelock"]
+    """Who can set a row to both of its bounds."""
+    is_owners = row.authority is Authority.OWNER and row.owner_most == row.most
+    return OWNER if is_owners else world.address["Timelock"]
+
+
+def test_J5_owners_bound__narrower_than_the_timelocks(world, netuid):
+    (row,) = [row for row in HYPERPARAMETERS if row.owner_most < row.most]
+    world.subnets.set_parameter(netuid, row.id, row.owner_most, sender=OWNER)
+    with boa.reverts("subnets: beyond owner's bound"):
+        world.subnets.set_parameter(netuid, row.id, row.owner_most + 1, sender=OWNER)
+    world.subnets.set_parameter(netuid, row.id, row.most, sender=world.address["Timelock"])
+
+
+@pytest.mark.parametrize("row", HYPERPARAMETERS, ids=IDS)
+def test_freeze__last_ticks_of_an_epoch__refuse_what_the_table_says(world, netuid, row):
+    """Mechanics 3.1: the last 10 blocks; of a tempo of 12 ticks a quarter, which is 3."""
+    life.start(world, netuid)
+    assert world.subnets.FREEZE_TICKS() == FREEZE_TICKS
+    window = EpochWindow(4, life.go_to_epoch(world, netuid, 4), 12, 4, 3)
+    for tick in range(window.start_tick, window.end_tick):
+        with boa.env.anchor():
+            world.warp_to(tick)
+            arguments = (netuid, row.id, row.default)
+            if row.has_freeze and is_frozen(window, tick):
+                with boa.reverts("subnets: frozen before boundary"):
+                    world.subnets.set_parameter(*arguments, sender=setter(world, row))
+            else:
+                world.subnets.set_parameter(*arguments, sender=setter(world, row))
+    assert [is_frozen(window, tick) for tick in range(window.start_tick, window.end_tick)] == (
+        [False] * 10 + [True] * 2
+    )
+
+
+def test_freeze__schedule_and_tempo_360__last_nine_ticks(world, netuid):
+    """Closed while fewer than 10 ticks are left, as Bittensor's window is."""
+    world.subnets.set_schedule(netuid, 360, 100, 150, sender=OWNER)
+    t0 = life.start(world, netuid)
+    for left, is_open in ((11, True), (10, True), (9, False), (1, False)):
+        with boa.env.anchor():
+            world.warp_to(t0 + 360 - left)
+            assert is_frozen(EpochWindow(0, t0, 360, 100, 150), world.tick) is not is_open
+            if is_open:
+                world.subnets.set_schedule(netuid, 360, 90, 150, sender=OWNER)
+            else:
+                with boa.reverts("subnets: frozen before boundary"):
+                    world.subnets.set_schedule(netuid, 360, 90, 150, sender=OWNER)
+
+
+def test_owner_cut__disabled__all_goes_to_miners_and_validators(world, netuid):
+    cut = hyperparameter("owner_cut_enabled").id
+    world.subnets.set_parameter(netuid, cut, 0, sender=OWNER)
+    assert not world.subnets.consensus_parameters(netuid, 0).is_owner_cut_enabled
+    assert world.subnets.consensus_parameters(0, 0).is_owner_cut_enabled
 
 
 @pytest.mark.parametrize("row", HYPERPARAMETERS, ids=IDS)
