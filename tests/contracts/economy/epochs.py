@@ -516,25 +516,36 @@ class Epochs(Subnets):
             return False
         epochs = sorted(subnet.roots)
         epoch = epochs[-1] if many or chance.random() < 0.7 else chance.choice(epochs)
-        record = subnet.history.epochs[epoch]
-        cumulatives = subnet.history.cumulatives(epoch)
-        address = str(self.world.rewards.address)
-        tree = PayTree(record.frozen, cumulatives, boa.env.evm.chain.chain_id, address)
-        earned = [uid for uid, c in enumerate(cumulatives) if c.server_rao + c.validator_rao]
+        earned = self.claims_of(subnet, epoch)
         if not earned:
             return False
-        chosen = chance.sample(earned, min(len(earned), many or chance.randrange(1, 4)))
-        claims = []
-        for uid in chosen:
-            number = record.frozen.registration_id(uid)
-            cumulative = cumulatives[uid]
-            pay = (cumulative.server_rao, cumulative.validator_rao)
-            claims.append((epoch, int(number or 0), *pay, tree.proof(uid)))
+        claims = chance.sample(earned, min(len(earned), many or chance.randrange(1, 4)))
         forged = (*claims[0][:2], claims[0][2] + 1, *claims[0][3:])
         sender = chance.choice(self.coldkeys)
         if not self.refused(self.world.rewards.claim, subnet.netuid, forged, sender=sender):
             raise Unexpected("I-23 a claim that is not in the tree was paid")
         return self._claim(subnet, claims, sender)
+
+    def claims_of(self, subnet: Subnet, epoch: int) -> list[Any]:
+        """What everybody who has earned anything can show for a final epoch."""
+        record, cumulatives = subnet.history.epochs[epoch], subnet.history.cumulatives(epoch)
+        address = str(self.world.rewards.address)
+        tree = PayTree(record.frozen, cumulatives, boa.env.evm.chain.chain_id, address)
+        return [
+            (epoch, int(number), pay.server_rao, pay.validator_rao, tree.proof(uid))
+            for uid, pay in enumerate(cumulatives)
+            if (number := record.frozen.registration_id(uid)) is not None
+            and pay.server_rao + pay.validator_rao
+        ]
+
+    def claim_everything(self, subnet: Subnet) -> int:
+        """For every registration, replaced ones too, from the last root that knows it."""
+        seen: set[int] = set()
+        for epoch in sorted(subnet.roots, reverse=True):
+            claims = [claim for claim in self.claims_of(subnet, epoch) if claim[1] not in seen]
+            self._claim(subnet, claims, self.coldkeys[0])
+            seen |= {claim[1] for claim in claims}
+        return len(seen)
 
     def _claim(self, subnet: Subnet, claims: list[Any], sender: str) -> bool:
         rewards, staking = self.world.rewards, self.world.staking

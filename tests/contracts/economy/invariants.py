@@ -70,39 +70,59 @@ def i_06_pools_add_up(n: Network) -> None:
     assert assets == total, f"I-06 pools hold {assets}, the total is {total}"
 
 
-def i_07_i_08_i_09_i_10_i_11_share_pools(n: Network) -> None:
-    """Members' shares, their worth, the price, what anybody gets out; nobody is ever slashed."""
-    staking = n.world.staking
+def i_07_shares_are_the_sum_of_members(n: Network) -> None:
     for hotkey, members in n.pools.items():
-        pool = staking.pool_of(hotkey)
-        held = {member: int(staking.shares_of(hotkey, member)) for member in members}
-        assert sum(held.values()) == pool.shares, f"I-07 shares of {hotkey} do not add up"
+        pool = n.world.staking.pool_of(hotkey)
+        held = sum(int(n.world.staking.shares_of(hotkey, member)) for member in members)
+        assert held == pool.shares, f"I-07 shares of {hotkey} do not add up"
+
+
+def i_08_members_are_shown_what_there_is(n: Network) -> None:
+    for hotkey, members in n.pools.items():
+        pool = n.world.staking.pool_of(hotkey)
         vested = int(pool.assets_rao) - int(pool.unvested_rao)
-        worth = {member: int(staking.value_of(hotkey, member)) for member in members}
-        gap = vested - sum(worth.values())
+        gap = vested - sum(int(n.world.staking.value_of(hotkey, member)) for member in members)
         virtual = VIRTUAL_SHARES * (vested + 1) // (int(pool.shares) + VIRTUAL_SHARES) + 1
         if pool.shares:
             assert 0 <= gap <= len(members) + 1 + virtual, f"I-08 {gap} rao are nobody's"
+
+
+def i_09_no_price_falls(n: Network) -> None:
+    for hotkey in n.pools:
+        pool = n.world.staking.pool_of(hotkey)
+        vested = int(pool.assets_rao) - int(pool.unvested_rao)
         price = (vested + 1, int(pool.shares) + VIRTUAL_SHARES)
-        last = n.prices.get(hotkey)
-        if last and pool.shares:
-            assert price[0] * last[1] >= last[0] * price[1], f"I-09 the price of {hotkey} fell"
-        n.prices[hotkey] = price
+        last = n.prices.pop(hotkey, None)
         if not pool.shares:
-            n.prices.pop(hotkey)
+            continue
+        fell = last is not None and price[0] * last[1] < last[0] * price[1]
+        assert not fell, f"I-09 the price of {hotkey} fell"
+        n.prices[hotkey] = price
+
+
+def i_10_nobody_gains_but_by_dividends(n: Network) -> None:
+    for hotkey, members in n.pools.items():
         gains = 0
         for member in members:
             purse = n.purses[hotkey, member]
-            gain = purse.taken_out + worth[member] - purse.paid_in
+            worth = int(n.world.staking.value_of(hotkey, member))
+            gain = purse.taken_out + worth - purse.paid_in
             gains += gain
             most = n.dividends[hotkey] + n.gifts[hotkey, member]
             assert gain <= most, f"I-10 {member} gained {gain} from a pool that earned {most}"
-            before = n.worths.get((hotkey, member))
-            if before and before[0] == held[member]:
-                assert worth[member] >= before[1], f"I-11 {member} lost stake it did not move"
-            n.worths[hotkey, member] = (held[member], worth[member])
         most = n.dividends[hotkey] + sum(n.gifts[hotkey, member] for member in members)
         assert gains <= most, f"I-10 members of {hotkey} gained {gains}"
+
+
+def i_11_nobody_is_slashed(n: Network) -> None:
+    for hotkey, members in n.pools.items():
+        for member in members:
+            held = int(n.world.staking.shares_of(hotkey, member))
+            worth = int(n.world.staking.value_of(hotkey, member))
+            before = n.worths.get((hotkey, member))
+            lost = before is not None and before[0] == held and worth < before[1]
+            assert not lost, f"I-11 {member} lost stake it did not move"
+            n.worths[hotkey, member] = (held, worth)
 
 
 def i_12_everybody_can_leave(n: Network) -> None:
@@ -168,8 +188,11 @@ def i_15_burns_are_recycled(n: Network) -> None:
 def i_16_a_seat_has_one_commit(n: Network) -> None:
     weights = n.world.weights
     for subnet in n.subnets.values():
-        recent = sorted(subnet.commits)[-8:]
-        for epoch, seat in recent:
+        # Weights answers for the last two epochs with reveals
+        newest = max((epoch for epoch, _ in subnet.commits), default=0)
+        for epoch, seat in sorted(subnet.commits):
+            if epoch < newest - 1:
+                continue
             commit = subnet.commits[epoch, seat]
             live = bytes(weights.commit_of(subnet.netuid, epoch, seat))
             expected = bytes(32) if commit.is_revealed else n.hash_of(subnet, epoch, commit)
@@ -284,7 +307,11 @@ QUICK: tuple[Check, ...] = (
     i_29_locks_are_covered,
 )
 DEEP: tuple[Check, ...] = (
-    i_07_i_08_i_09_i_10_i_11_share_pools,
+    i_07_shares_are_the_sum_of_members,
+    i_08_members_are_shown_what_there_is,
+    i_09_no_price_falls,
+    i_10_nobody_gains_but_by_dividends,
+    i_11_nobody_is_slashed,
     i_12_everybody_can_leave,
     i_13_uids_and_hotkeys_are_one_to_one,
     i_16_a_seat_has_one_commit,
@@ -293,6 +320,12 @@ DEEP: tuple[Check, ...] = (
     i_33_parameters_keep_bounds_and_delays,
     i_34_nothing_unannounced_was_executed,
 )
+
+
+def named(name: str) -> tuple[Check, ...]:
+    """The functions that hold an invariant, by its name."""
+    part = name.lower().replace("-", "_")
+    return tuple(one for one in (*QUICK, *DEEP) if part in one.__name__)
 
 
 def check(network: Network, *, deep: bool = True) -> None:

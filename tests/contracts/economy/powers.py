@@ -13,7 +13,7 @@ import yaml
 
 from offchain.protocol.hyperparameters import HYPERPARAMETERS
 from tests.contracts.deployment import role_address
-from tests.contracts.economy.invariants import check
+from tests.contracts.economy.invariants import DEEP, QUICK, Check, check
 from tests.contracts.economy.keys import Keys
 from tests.contracts.economy.network import Unexpected
 
@@ -204,15 +204,22 @@ def live(
     crowd: int = 0,
     actions: Sequence[str] = (),
     deep_every: int = 10,
+    only: Sequence[Check] = (),
     **patched: Any,
 ) -> Economy:
-    """A random life, drawn by weight from all actions or from some, checked after every step."""
+    """A random life, drawn by weight from all actions or from some, checked after every step: by
+    all invariants, or by `only` some.
+    """
     chance = Random(seed)
     economy = open_economy(chance, crowd, **patched)
     names = list(actions or WEIGHTS)
     weights = [WEIGHTS[name] for name in names]
     for number in range(steps):
         step(economy, chance.choices(names, weights)[0], chance.getrandbits(32))
-        check(economy, deep=number % deep_every == deep_every - 1)
-    check(economy)
+        for one in only:
+            one(economy)
+        if not only:
+            check(economy, deep=number % deep_every == deep_every - 1)
+    for one in only or (*QUICK, *DEEP):
+        one(economy)
     return economy

@@ -20,6 +20,9 @@ def balanced(books: dict[str, Any]) -> None:
     assert books["supply_rao"] == books["people_rao"] + sum(books["contracts_rao"].values())
     for name, owed in books["owed"].items():
         assert books["contracts_rao"][name] == owed, name
+    # everybody has left: what is there was lost by somebody who sent it there
+    assert books["owed"]["Staking"] == books["lost"]["Staking"]
+    assert books["owed"]["Rewards"] == books["lost"]["Rewards"]
     idle = set(books["contracts_rao"]) - set(books["owed"])
     assert all(books["contracts_rao"][name] == 0 for name in idle)
 
@@ -29,7 +32,6 @@ def test_year__its_first_month__balances() -> None:
         books = Year(seed=2, months=1).run()
     balanced(books)
     assert books["counts"]["epochs final"] >= 10
-    assert books["owed"]["Rewards"] < 10**6
 
 
 @pytest.mark.soundness
@@ -44,4 +46,4 @@ def test_year__all_of_it__balances_to_the_rao() -> None:
     counts = books["counts"]
     for what in ("subnets evicted", "epochs void", "lies struck", "proposals", "keys swapped"):
         assert counts[what] >= 1, what
-    assert counts["epochs final"] > 200
+    assert counts["epochs final"] > 100

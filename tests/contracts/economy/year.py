@@ -31,8 +31,8 @@ YEAR_TICKS = 2_628
 EPOCHS = YEAR_TICKS // TEMPO
 MONTHS = 12
 MAX_SUBNETS = 128
-# half of a year of the first rate before the first halving
-TICKS_TO_HALVING = YEAR_TICKS // 2
+# What the first rate pays until the first halving; half of it and more is recycled on the way.
+TICKS_TO_HALVING = YEAR_TICKS // 8
 
 
 def year_preset() -> Preset:
@@ -286,6 +286,8 @@ class Year:
                 self._to_boundary()
             for deed in ("claim", "withdraw", "join", "leave", "remove", "poke", "transfer"):
                 self.count(deed, int(getattr(economy, deed)(chance)))
+            if len(economy.owned()) < min(MAX_SUBNETS, 3 + economy.tick // 14):
+                self._create(chance.choice(("c0", "c1")))
             if number % 3 == 0:
                 self._register(self.first, f"n{chance.randrange(5, 24)}")
             number += 1
@@ -294,8 +296,7 @@ class Year:
         """Everybody is paid, leaves, and takes what is due."""
         economy, chance = self.economy, self.chance
         for subnet in (*economy.owned(), *economy.retired):
-            for _ in range(3 if subnet.roots else 0):
-                economy.claim(chance, subnet, many=64)
+            self.count("registrations paid", economy.claim_everything(subnet))
         staking = economy.world.staking
         for hotkey, members in sorted(economy.pools.items()):
             for member in sorted(members):
@@ -359,6 +360,7 @@ class Year:
                 "Neurons": economy.donations["Neurons"],
                 "Emission": economy.donations["Emission"],
             },
+            "lost": {name: economy.donations[name] for name in ("Staking", "Rewards")},
             "halvings": sum(
                 int(world.emission.issuance_rao()) >= halving.threshold_rao(k) for k in range(1, 31)
             ),
