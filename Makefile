@@ -12,7 +12,12 @@ DEMO_FLAGS := --chain $(CHAIN) $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(JSON),-
 # make test ARGS="tests/yuma -k replay"
 ARGS ?=
 
-.PHONY: demo test check lint gas bench fuzz soundness forge year symbolic localnet setup lock lab clean
+# Ray Serve in an environment of its own over this one: it wants newer packages than the contracts' tools allow
+RAY := $(CURDIR)/.build/ray
+RAY_WANTED = $(shell sed -n 's/^ray = \["\(.*\)"\]/\1/p' pyproject.toml)
+PURELIB := -c "import sysconfig; print(sysconfig.get_path('purelib'))"
+
+.PHONY: demo test test-ray check lint gas bench fuzz soundness forge year symbolic localnet setup lock lab clean
 
 demo:
 	$(SETUP) demo --chain $(CHAIN)
@@ -27,6 +32,13 @@ ifeq ($(ARGS),)
 else
 	@$(RUN) python -m pytest $(ARGS)
 endif
+
+test-ray:
+	$(SETUP) test
+	@test -x $(RAY)/bin/python || $(BIN)/python -m venv $(RAY)
+	@$(BIN)/python $(PURELIB) > "$$($(RAY)/bin/python $(PURELIB))/base.pth"
+	@$(RAY)/bin/python -m pip install -q "$(RAY_WANTED)"
+	@PYTHONPATH=$(CURDIR) $(RAY)/bin/python -m pytest tests/miners/test_ray.py $(ARGS)
 
 check: lint test
 

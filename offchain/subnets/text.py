@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Subnet `text`: continue a text as it really goes on.
 
-Data: Python's own reference (`pydoc_data.topics`, about 470 kB that every Python brings). Topics
-whose name hashes to 0 modulo 8 are held out: validators cut passages from them at places that a
-secret seed chooses, different ones for every miner, and ask for what follows.
+Data: Python's own reference (`pydoc_data.topics`, about 470 kB that every Python brings). Of its
+longer paragraphs those whose hash is 0 modulo 8 are held out: validators cut passages from them at
+places that a secret seed chooses, different ones for every miner, and ask for what follows.
 
 Score of one question: for each passage the share of the next AHEAD characters that is right up to
 the first wrong one; the mean over the passages. An answer after DEADLINE_S earns 0. Guessing earns
@@ -31,7 +31,7 @@ NAME = "text"
 PASSAGES = 16  # per question
 PROMPT_CHARS = (64, 192)  # from, to
 AHEAD = 8  # characters asked for
-HELD_OUT = 8  # one topic in so many
+HELD_OUT = 8  # one long paragraph in so many
 DEADLINE_S = 2.0
 TIMEOUT_S = 3.0
 # A decoder has no fixed tensors: its folder describes them (`miners.llm.folder`).
@@ -99,15 +99,20 @@ def quality(texts: Sequence[str], truth: Sequence[str]) -> float:
 
 @cache
 def passages(held_out: bool) -> tuple[str, ...]:
-    """The topics for training, or those for asking, in the order of their names."""
+    """The paragraphs for asking, or the text for training without them: topics repeat each other,
+    so the line is drawn between paragraphs, wherever they stand.
+    """
     from pydoc_data.topics import topics
 
-    return tuple(
-        text
-        for name, text in sorted(topics.items())
-        if (sha256(name.encode()).digest()[0] % HELD_OUT == 0) == held_out
-        and len(text) > PROMPT_CHARS[1] + AHEAD
-    )
+    split = [topic.split("\n\n") for _, topic in sorted(topics.items())]
+    if held_out:
+        return tuple(dict.fromkeys(p for topic in split for p in topic if _is_held_out(p)))
+    return tuple("\n\n".join(p for p in topic if not _is_held_out(p)) for topic in split)
+
+
+def _is_held_out(paragraph: str) -> bool:
+    is_long = len(paragraph) > PROMPT_CHARS[1] + AHEAD
+    return is_long and sha256(paragraph.encode()).digest()[0] % HELD_OUT == 0
 
 
 def _agree(one: str, other: str) -> int:
