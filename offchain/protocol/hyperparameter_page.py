@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prints docs/hyperparameters.md: `python -m offchain.protocol.hyperparameter_page`.
+"""Writes docs/hyperparameters.md out of the table of hyperparameters.
 
 Every name of mechanics 3.2 is here once: as a row of the table, or with what stands in its place.
 """
@@ -54,8 +54,8 @@ _INTRODUCTION = f"""<!-- SPDX-License-Identifier: Apache-2.0 -->
 
 One table for the contract (`contracts/modules/hyperparameters.vy`), Python
 (`offchain/protocol/hyperparameters.py`), the command line (`evmtensor subnet hyperparameters 1`)
-and this page, which is made from it: `python -m offchain.protocol.hyperparameter_page`. Tests hold
-all four together.
+and this page, which `offchain/protocol/hyperparameter_page.py` writes. Tests hold all four
+together.
 
 - A change made in epoch e holds from epoch e+{DELAY_EPOCHS} on. So nothing that a miner or a
   validator has acted on ever moves. Before the start it holds at once.
@@ -97,7 +97,3 @@ def _row(row: Hyperparameter) -> tuple[str, ...]:
 def _table(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = (columns, tuple("---" for _ in columns), *rows)
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-if __name__ == "__main__":
-    print(page(), end="")

@@ -27,7 +27,7 @@ BITTENSORS = (
 
 def test_page__is_what_the_table_says() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), (
-        "run python -m offchain.protocol.hyperparameter_page > docs/hyperparameters.md"
+        "write offchain.protocol.hyperparameter_page.page() to docs/hyperparameters.md"
     )
 
 
