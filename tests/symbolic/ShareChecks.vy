@@ -46,10 +46,10 @@ def fuzz_buy_and_sell__never_gains(assets_rao: uint48, shares: uint64, amount_ra
 @external
 def check_buy__one_delta_for_member_and_sum(assets_rao: uint256, shares: uint256, held: uint256, amount_rao: uint256, tick: uint256):
     assert assets_rao < 2**54 and amount_rao < 2**54 and tick < 2**36
-    # the word of a pool has room for all rao and for a million shares each
-    assert shares <= (assets_rao + 1) * 10**6
     self._put(assets_rao, shares, held)
     bought: uint256 = share_pool._buy(KEY, ONE, False, amount_rao, tick)
+    # A million shares a rao is the lowest price there is (I-09), so all shares fit their field.
+    assert bought < 2**76
     self._holds(share_pool._held_now(KEY, ONE, False) == held + bought)
     self._holds(share_pool._all_shares(KEY) == shares + bought)
     self._holds(share_pool._assets(KEY) == assets_rao + amount_rao)
