@@ -20,6 +20,7 @@ from offchain.chain.transactions import Sender
 from offchain.protocol.eras import EpochWindow
 from offchain.protocol.errors import ChainError, ConfigError
 from offchain.validator.settler import Settler, journal_folder
+from offchain.validator.view import ANSWERED_EPOCHS
 
 log = structlog.get_logger("evmtensor.validator")
 
@@ -100,9 +101,13 @@ class RootValidator:
         return following
 
     def revealed_since(self, first_epoch: int) -> int | None:
-        """The first epoch from that one on of which this hotkey's row is revealed, or None."""
+        """The first epoch from that one on of which this hotkey's row is revealed, or None.
+
+        The contracts answer for the last epochs only, so it has to be asked now and then.
+        """
         network = self._network
-        for epoch in range(first_epoch, network.subnets.next_epoch(ROOT_NETUID)):
+        following = network.subnets.next_epoch(ROOT_NETUID)
+        for epoch in range(max(first_epoch, following - 1 - ANSWERED_EPOCHS), following):
             seat = self.member.seat(epoch)
             if seat is None:
                 continue
@@ -135,10 +140,17 @@ def set_weights(settings: RootSettings, stop: threading.Event) -> int | None:
     Raises `NoSeat` for a hotkey that has no seat and cannot take one.
     """
     validator = RootValidator(settings)
+    revealed: list[int] = []
+
+    def is_revealed() -> bool:
+        epoch = validator.revealed_since(first)
+        revealed.extend(() if epoch is None else (epoch,))
+        return bool(revealed)
+
     try:
         first = validator.first_free_epoch()
-        validator.run(stop, lambda: validator.revealed_since(first) is not None)
-        return validator.revealed_since(first)
+        validator.run(stop, is_revealed)
+        return revealed[0] if revealed else None
     finally:
         validator.close()
 
