@@ -121,7 +121,7 @@ def swap_hotkey(
     text = (
         f"{signer.address} is in the place of {old}, which can do nothing any more. Restart its "
         "miner or validator with the new key; a subnet's owner also names it with `evmtensor "
-        "subnet set-owner-hotkey`."
+        "subnet set-hotkey`."
     )
     show(session.flags.json, done, text)
 
@@ -167,7 +167,7 @@ def _swap_step(coldkey: Coldkey, action: str, other: str) -> tuple[object, str]:
     done = coldkey.swap_coldkey(other)
     return done, (
         f"all stake, unbondings and hotkeys of {other} are {coldkey.address}'s. Its TAO and its "
-        "subnets stay: use `evmtensor token transfer` and `evmtensor subnet offer-owner`."
+        "subnets stay: use `evmtensor token transfer` and `evmtensor subnet offer`."
     )
 
 
