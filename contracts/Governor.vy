@@ -28,11 +28,13 @@ from contracts.modules import ballots
 from contracts.modules import clock as ticks
 from contracts.modules import constants as c
 from contracts.modules import proposer_suffix
+from contracts.modules import vote_terms as terms
 
 implements: IGovernor
 
 initializes: ticks
 initializes: eip712
+initializes: terms
 initializes: ballots
 
 exports: (
@@ -44,6 +46,23 @@ exports: (
     ticks.tick_seconds,
     # EIP-5267
     eip712.eip712Domain,
+    # the four numbers, and who may set them
+    terms.votingDelay,
+    terms.votingPeriod,
+    terms.threshold_ppm,
+    terms.quorumNumerator,
+    terms.quorumDenominator,
+    terms.setVotingDelay,
+    terms.setVotingPeriod,
+    terms.setProposalThreshold,
+    terms.updateQuorumNumerator,
+    # their bounds
+    terms.delay_bounds,
+    terms.period_bounds,
+    terms.MIN_THRESHOLD_PPM,
+    terms.MAX_THRESHOLD_PPM,
+    terms.MIN_QUORUM_PPM,
+    terms.MAX_QUORUM_PPM,
 )
 
 
@@ -81,15 +100,6 @@ MAX_REASON: constant(uint256) = 1_024
 MAX_HOTKEYS: constant(uint256) = 16
 MAX_PARAMS: constant(uint256) = 64 + 32 * MAX_HOTKEYS
 
-# hard bounds: shares of all stake
-MIN_THRESHOLD_PPM: public(constant(uint256)) = 10
-MAX_THRESHOLD_PPM: public(constant(uint256)) = 50_000
-MIN_QUORUM_PPM: public(constant(uint256)) = 10_000
-MAX_QUORUM_PPM: public(constant(uint256)) = 500_000
-# delay and period: from half to four times what the network began with
-LEAST_PART: constant(uint256) = 2
-MOST_TIMES: constant(uint256) = 4
-
 NAME: constant(String[18]) = "evmtensor Governor"
 VERSION: constant(String[1]) = "1"
 BALLOT_TYPE: constant(bytes32) = keccak256(
@@ -104,17 +114,7 @@ SUPPORTED: constant(bytes4[4]) = [0x01FFC9A7, 0x65455A86, 0xCDBDFCEE, 0xDA287A1D
 
 STAKING: immutable(IStaking)
 TIMELOCK: immutable(ITimelock)
-FIRST_DELAY_TICKS: immutable(uint256)
-FIRST_PERIOD_TICKS: immutable(uint256)
 
-# ticks from a proposal to its snapshot
-votingDelay: public(uint256)
-# ticks of a vote
-votingPeriod: public(uint256)
-# share of all stake that a proposer has
-threshold_ppm: public(uint256)
-# share of all stake that is for or abstains
-quorumNumerator: public(uint256)
 # signed votes of an account so far
 nonces: public(HashMap[address, uint256])
 
@@ -144,20 +144,13 @@ def __init__(
     @param threshold_ppm_ Share of all stake that a proposer has, in parts per million.
     @param quorum_ppm_ Share of all stake that is for or abstains, in parts per million.
     """
-    assert voting_delay_ticks_ >= LEAST_PART and voting_delay_ticks_ < 2**32, "governor: delay"
-    assert voting_period_ticks_ >= LEAST_PART and voting_period_ticks_ < 2**30, "governor: period"
     ticks.__init__(genesis_at, tick_seconds)
     eip712.__init__(NAME, VERSION)
     STAKING = IStaking(staking_)
     TIMELOCK = ITimelock(timelock_)
-    FIRST_DELAY_TICKS = voting_delay_ticks_
-    FIRST_PERIOD_TICKS = voting_period_ticks_
-    self._check_threshold(threshold_ppm_)
-    self._check_quorum(quorum_ppm_)
-    self.votingDelay = voting_delay_ticks_
-    self.votingPeriod = voting_period_ticks_
-    self.threshold_ppm = threshold_ppm_
-    self.quorumNumerator = quorum_ppm_
+    terms.__init__(
+        timelock_, voting_delay_ticks_, voting_period_ticks_, threshold_ppm_, quorum_ppm_
+    )
 
 
 @external
@@ -200,14 +193,14 @@ def propose(
     votes_rao: uint256 = self._votes(msg.sender, ticks._tick() - 1, self._hotkeys[msg.sender])
     assert votes_rao >= self._threshold_rao(), "governor: below the threshold"
 
-    snapshot_tick: uint256 = ticks._tick() + self.votingDelay
-    deadline_tick: uint256 = snapshot_tick + self.votingPeriod
+    snapshot_tick: uint256 = ticks._tick() + terms.votingDelay
+    deadline_tick: uint256 = snapshot_tick + terms.votingPeriod
 
     self._proposals[proposal_id] = Proposal(
         proposer=msg.sender,
         snapshot_tick=snapshot_tick,
         deadline_tick=deadline_tick,
-        quorum_ppm=self.quorumNumerator,
+        quorum_ppm=terms.quorumNumerator,
         operation=empty(bytes32),
         eta_at=0,
         canceled=False,
@@ -432,73 +425,6 @@ def cancel(
 
 
 @external
-@reentrant
-def setVotingDelay(newVotingDelay: uint48):
-    """
-    @notice Set the ticks from a proposal to its snapshot, for proposals to come; only the timelock.
-    @dev Reentrant, because a proposal that changes it arrives from inside `execute`.
-    @param newVotingDelay Ticks, half to four times what the network began with.
-    """
-    self._check_timelock()
-    delay_ticks: uint256 = convert(newVotingDelay, uint256)
-    self._check_span(delay_ticks, FIRST_DELAY_TICKS)
-
-    log IGovernor.VotingDelaySet(oldVotingDelay=self.votingDelay, newVotingDelay=delay_ticks)
-    self.votingDelay = delay_ticks
-
-
-@external
-@reentrant
-def setVotingPeriod(newVotingPeriod: uint32):
-    """
-    @notice Set the ticks of a vote, for proposals to come; only the timelock.
-    @dev Reentrant, because a proposal that changes it arrives from inside `execute`.
-    @param newVotingPeriod Ticks, half to four times what the network began with.
-    """
-    self._check_timelock()
-    period_ticks: uint256 = convert(newVotingPeriod, uint256)
-    self._check_span(period_ticks, FIRST_PERIOD_TICKS)
-
-    log IGovernor.VotingPeriodSet(oldVotingPeriod=self.votingPeriod, newVotingPeriod=period_ticks)
-    self.votingPeriod = period_ticks
-
-
-@external
-@reentrant
-def setProposalThreshold(newProposalThreshold: uint256):
-    """
-    @notice Set the share of all stake that a proposer has; only the timelock.
-    @dev Reentrant, because a proposal that changes it arrives from inside `execute`.
-    @param newProposalThreshold Parts per million, MIN_THRESHOLD_PPM to MAX_THRESHOLD_PPM.
-    """
-    self._check_timelock()
-    self._check_threshold(newProposalThreshold)
-
-    log IGovernor.ProposalThresholdSet(
-        oldProposalThreshold=self.threshold_ppm, newProposalThreshold=newProposalThreshold
-    )
-    self.threshold_ppm = newProposalThreshold
-
-
-@external
-@reentrant
-def updateQuorumNumerator(newQuorumNumerator: uint256):
-    """
-    @notice Set the share of all stake that must be for or abstain, for proposals to come; only the
-            timelock.
-    @dev Reentrant, because a proposal that changes it arrives from inside `execute`.
-    @param newQuorumNumerator Parts per million, MIN_QUORUM_PPM to MAX_QUORUM_PPM.
-    """
-    self._check_timelock()
-    self._check_quorum(newQuorumNumerator)
-
-    log IGovernor.QuorumNumeratorUpdated(
-        oldQuorumNumerator=self.quorumNumerator, newQuorumNumerator=newQuorumNumerator
-    )
-    self.quorumNumerator = newQuorumNumerator
-
-
-@external
 @view
 def state(proposalId: uint256) -> uint8:
     """
@@ -552,37 +478,7 @@ def quorum(timepoint: uint256) -> uint256:
     @param timepoint A tick that is over.
     @return Rao.
     """
-    return self._quorum_rao(timepoint, self.quorumNumerator)
-
-
-@external
-@pure
-def quorumDenominator() -> uint256:
-    """
-    @notice What quorumNumerator is a part of.
-    @return A million.
-    """
-    return c.PPM
-
-
-@external
-@view
-def delay_bounds() -> (uint256, uint256):
-    """
-    @notice Between what the voting delay stays.
-    @return Ticks: the least and the most.
-    """
-    return FIRST_DELAY_TICKS // LEAST_PART, FIRST_DELAY_TICKS * MOST_TIMES
-
-
-@external
-@view
-def period_bounds() -> (uint256, uint256):
-    """
-    @notice Between what the voting period stays.
-    @return Ticks: the least and the most.
-    """
-    return FIRST_PERIOD_TICKS // LEAST_PART, FIRST_PERIOD_TICKS * MOST_TIMES
+    return self._quorum_rao(timepoint, terms.quorumNumerator)
 
 
 @external
@@ -913,7 +809,7 @@ def _threshold_rao() -> uint256:
     """
     total_rao: uint256 = staticcall STAKING.total_stake_at(ticks._tick() - 1)
     # rounds up: nobody proposes with less than the share
-    return max(1, (total_rao * self.threshold_ppm + c.PPM - 1) // c.PPM)
+    return max(1, (total_rao * terms.threshold_ppm + c.PPM - 1) // c.PPM)
 
 
 @internal
@@ -1014,30 +910,3 @@ def _check_order(hotkeys: DynArray[address, MAX_HOTKEYS]):
     for hotkey: address in hotkeys:
         assert convert(hotkey, uint256) > before, "governor: hotkeys not in order"
         before = convert(hotkey, uint256)
-
-
-@internal
-@view
-def _check_timelock():
-    assert msg.sender == TIMELOCK.address, "governor: not the timelock"
-
-
-@internal
-@pure
-def _check_span(span_ticks: uint256, first_ticks: uint256):
-    assert span_ticks >= first_ticks // LEAST_PART, "governor: too short"
-    assert span_ticks <= first_ticks * MOST_TIMES, "governor: too long"
-
-
-@internal
-@pure
-def _check_threshold(threshold_ppm: uint256):
-    assert threshold_ppm >= MIN_THRESHOLD_PPM, "governor: threshold too low"
-    assert threshold_ppm <= MAX_THRESHOLD_PPM, "governor: threshold too high"
-
-
-@internal
-@pure
-def _check_quorum(quorum_ppm: uint256):
-    assert quorum_ppm >= MIN_QUORUM_PPM, "governor: quorum too low"
-    assert quorum_ppm <= MAX_QUORUM_PPM, "governor: quorum too high"

@@ -10,7 +10,7 @@ from offchain.chain.presets import LOCALNET, MAINNET
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "governance.md").read_text(encoding="utf-8")
-SOURCE = (ROOT / "contracts" / "Governor.vy").read_text(encoding="utf-8")
+SOURCE = (ROOT / "contracts" / "modules" / "vote_terms.vy").read_text(encoding="utf-8")
 DAY_SECONDS = 86_400
 
 
