@@ -33,8 +33,8 @@ from rich.console import Console
 from rich.table import Table
 
 from miners.chain_port import ChainPort
-from miners.engine import open_session
 from miners.miner import Miner, Settings
+from miners.providers import open_session
 from offchain.subnets import vision
 from offchain.wire import Dendrite, Domain, Egress, Endpoint, Limits, LocalHotkey, Tensor
 

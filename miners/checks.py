@@ -101,7 +101,7 @@ def self_test(content: bytes, interface: ModelInterface, *, seed: int = 0) -> Mo
     """Run the model alone and in batches; ModelError if it fails, or if a row depends on its
     neighbours.
     """
-    from miners.engine import open_session
+    from miners.providers import open_session
 
     session, provider = open_session(content)
     rng = np.random.default_rng(seed)

@@ -18,8 +18,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from miners.checks import first_line, model_hash
+from miners.engine_bound import open_bound
 from miners.errors import ModelError
-from miners.providers import open_session
 from offchain.wire import Busy
 from offchain.wire.later import Later
 
@@ -36,6 +36,7 @@ _LOOK_AGAIN = 512  # batches: a large one may cost a model with much state many 
 # After a run the worker needs Python's lock to hand the results over; by default the event loop
 # may keep it for 5 ms, which is longer than most models take.
 SWITCH_INTERVAL_S = 0.0001
+
 
 class AnyEngine(Protocol):
     """What a miner needs of whatever computes its answers: `Engine` here, `remote` elsewhere."""
@@ -66,14 +67,31 @@ class AnyEngine(Protocol):
 class _Model:
     """One loaded model and the name that receipts give it."""
 
-    __slots__ = ("hash", "large_row_s", "outputs", "provider", "row_s", "session", "small_row_s")
+    __slots__ = (
+        "bound",
+        "hash",
+        "large_row_s",
+        "outputs",
+        "provider",
+        "row_s",
+        "session",
+        "small_row_s",
+    )
 
     def __init__(self, content: bytes, providers: list[str] | None) -> None:
-        self.session, self.provider = open_session(content, providers)
+        self.session, self.provider, self.bound = open_bound(content, providers)
         self.hash = model_hash(content)
         self.outputs = [value.name for value in self.session.get_outputs()]
         self.row_s = 1.0  # seconds per row, as measured lately; slow until known
         self.small_row_s = self.large_row_s = 0.0  # in batches of about SMALL_BATCH, and in larger
+
+    def run(self, feed: Arrays) -> list[Any]:
+        """Outputs in order."""
+        if self.bound is not None:
+            outputs: list[Any] = self.bound.run(feed)
+        else:
+            outputs = self.session.run(self.outputs, feed)
+        return outputs
 
     def learn(self, rows: int, seconds: float) -> None:
         """Note what a batch took."""
@@ -253,7 +271,7 @@ def _run_batch(model: _Model, jobs: list[_Job]) -> list[Any]:
         if len(jobs) > 1:
             feed = {name: np.concatenate([job.feed[name] for job in jobs]) for name in feed}
         start = perf_counter()
-        outputs = model.session.run(model.outputs, feed)
+        outputs = model.run(feed)
         model.learn(sum(job.rows for job in jobs), perf_counter() - start)
     except Exception as error:  # onnxruntime's errors have no common base
         if len(jobs) == 1:

@@ -18,8 +18,8 @@ from typing import Any
 import msgspec
 
 from miners.checks import ModelReport, read_model, self_test
-from miners.engine import open_session
 from miners.errors import ModelError
+from miners.providers import open_session
 from offchain.subnets.base import load, score_safely, task_seed
 from offchain.wire import Tensor
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from miners.checks import check_content, first_line
-from miners.engine import open_session
 from miners.errors import ModelError
+from miners.providers import open_session
 from offchain.subnets.base import ModelInterface
 
 OPSET = 20

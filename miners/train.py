@@ -92,7 +92,7 @@ def recipe_hash(name: str) -> str:
 
 def evaluate(content: bytes, rounds: int = 8) -> float:
     """Mean score that a validator would give, over some batches of held-out images."""
-    from miners.engine import open_session
+    from miners.providers import open_session
 
     session, _ = open_session(content, ["CPUExecutionProvider"])
     scores = []

@@ -51,7 +51,7 @@ class CachedDecoder:
         positions = np.arange(length, dtype=np.int64)[None]
         logits, caches = self._run(np.array([tokens]), mask, positions, self._empty())
         self._joining.append((slot, length, caches))
-        return logits[0, -1]
+        return logits.numpy()[0, -1].copy()
 
     def step(self, tokens: dict[int, int]) -> dict[int, Any]:
         """Append one token to every answer that has joined and not been dropped; logits of each."""
@@ -61,7 +61,8 @@ class CachedDecoder:
         self._mask = np.pad(self._mask, ((0, 0), (0, 1)), constant_values=1)
         logits, self._caches = self._run(ids, self._mask, positions, self._caches)
         self._lengths = [length + 1 for length in self._lengths]
-        return {slot: logits[row, -1] for row, slot in enumerate(self._slots)}
+        last = logits.numpy()[:, -1].copy()  # (batch, vocabulary)
+        return {slot: last[row] for row, slot in enumerate(self._slots)}
 
     def drop(self, slot: int) -> None:
         """Forget an answer."""
@@ -82,7 +83,7 @@ class CachedDecoder:
         mask = np.ones((1, length), dtype=np.int64)
         positions = np.arange(length, dtype=np.int64)[None]
         logits, _caches = self._run(np.array([tokens]), mask, positions, self._empty())
-        return logits[0]
+        return logits.numpy()[0].copy()
 
     def _run(self, ids: Any, mask: Any, positions: Any, past: list[Any]) -> tuple[Any, list[Any]]:
         folder, binding = self._folder, self._session.io_binding()
@@ -101,7 +102,7 @@ class CachedDecoder:
         except Exception as error:  # onnxruntime's errors have no common base
             raise ModelError(f"decoder: {first_line(error)}") from error
         logits, *present = binding.get_outputs()
-        return logits.numpy(), present
+        return logits, present
 
     def _empty(self) -> list[Any]:
         shape = (1, self._folder.heads, 0, self._folder.head)

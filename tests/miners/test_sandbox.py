@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 import miners.sandbox as sandbox
 from miners.checks import check_content
-from miners.engine import open_session
 from miners.errors import ModelError
+from miners.providers import open_session
 from miners.sandbox import SandboxLimits, run_untrusted, standing_walls
 from miners.walls import ALL, LANDLOCK, LIMITS, NAMESPACES, SECCOMP, filter_program
 from offchain.subnets.vision import MODEL
