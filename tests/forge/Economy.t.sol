@@ -503,8 +503,9 @@ contract Handler {
         uint256 losses = 0;
         for (uint256 i = 0; i < people.length; i++) {
             address member = people[i];
-            uint256 value = s.value_of(hotkey, member);
-            shares += s.shares_of(hotkey, member);
+            uint256 owned = s.shares_of(hotkey, member);
+            uint256 value = owned == 0 ? 0 : s.value_of(hotkey, member);
+            shares += owned;
             worth += value;
             gains += value + takenOut[hotkey][member];
             losses += paidIn[hotkey][member];

@@ -17,6 +17,7 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha512
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,8 @@ def run(
 ) -> tuple[bool, int, str]:
     """Whether every invariant held, how many calls were made, and what forge said."""
     program = fetched()
-    project = HOME / "project"  # kept, because solc's build for Node takes most of a minute
+    # kept, because solc's build for Node takes most of a minute
+    project = HOME / f"project-{seed}"
     (project / "test").mkdir(parents=True, exist_ok=True)
     (project / "test" / "Economy.t.sol").write_text((HERE / "Economy.t.sol").read_text())
     (project / "world.json").write_text(json.dumps(world(bugs, contract)))
@@ -163,10 +165,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=CALLS)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--jobs", type=int, default=2, help="runs beside each other, seeds in a row"
+    )
     asked = parser.parse_args()
-    held, made, said = run(asked.calls, seed=asked.seed)
-    print(said)
-    if not held or made < asked.calls:
+    fetched()
+    share = -(-asked.calls // asked.jobs)
+    with ThreadPoolExecutor(asked.jobs) as pool:
+        runs = [pool.submit(run, share, seed=asked.seed + job) for job in range(asked.jobs)]
+        done = [one.result() for one in runs]
+    for _, _, said in done:
+        print(said)
+    made = sum(calls for _, calls, _ in done)
+    if not all(held for held, _, _ in done) or made < asked.calls:
         raise SystemExit(f"forge: {made} of {asked.calls} calls, see above")
     print(f"every invariant held after each of {made:,} calls")
 

@@ -16,7 +16,7 @@ from tests.forge.harness import HERE, run, world
 FOUND_BY_FORGE = (
     "recycling burns nothing",
     "a cancelled unbonding is paid again",
-    "sold shares stay with the member",
+    "a part of sold shares stays in the sum",
     "buying rounds up",
     "a part of the burn stays",
     "claims are not noted",

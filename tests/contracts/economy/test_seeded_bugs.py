@@ -86,13 +86,13 @@ BUGS = {
         "    pool: uint256 = checkpoints._value(id)\n",
         ("settle", "claim"),
     ),
-    "sold shares stay with the member": Bug(
+    "a part of sold shares stays in the sum": Bug(
         "I-07",
         "Staking",
         "modules/share_pool.vy",
-        "self._set_held(id, pool, member, is_owner, held - shares, tick)",
-        "self._set_held(id, pool, member, is_owner, held - shares // 2, tick)",
-        STAKE,
+        "    pool -= amount_rao << ASSETS_SHIFT | shares << SHARES_SHIFT\n",
+        "    pool -= amount_rao << ASSETS_SHIFT | (shares - shares // 10**7) << SHARES_SHIFT\n",
+        ("join", "leave"),
     ),
     "sold assets stay in the pool": Bug(
         "I-08",
