@@ -4,6 +4,7 @@
 ConfigError
 +-- MinerError           a miner that cannot start as it is set up
     +-- ModelError       a file that is not ONNX, does not fit the subnet, or is unsafe
+    +-- SandboxError     the sandbox did not come up: nothing was learned about the model
 InvalidSubmission
 +-- RequestError         a question that this model cannot answer
 """
@@ -17,6 +18,10 @@ class MinerError(ConfigError):
 
 class ModelError(MinerError):
     """A model file that is not ONNX, does not fit the subnet, or is not safe to load."""
+
+
+class SandboxError(MinerError):
+    """The sandbox itself did not come up: nothing was learned about the model."""
 
 
 class RequestError(InvalidSubmission):

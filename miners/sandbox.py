@@ -22,7 +22,7 @@ from typing import Any
 
 import msgspec
 
-from miners.errors import ModelError
+from miners.errors import ModelError, SandboxError
 from miners.walls import ALL, Walls
 from offchain.subnets.base import ModelInterface
 from offchain.wire import Tensor, TensorError
@@ -30,6 +30,7 @@ from offchain.wire import Tensor, TensorError
 _ROOT = Path(__file__).resolve().parents[1]
 _WALLS = Path(__file__).resolve().with_name("walls.py")
 _LENGTH = struct.Struct(">Q")
+_READY = b"\1"  # the child's first byte: the walls stand, what follows is about the model
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def execute_untrusted(
     """Runs a foreign model on every feed (name -> array), each alone.
 
     Raises ModelError if the model is refused, fails, is killed for what it used, or answers with
-    anything but finite arrays of the subnet's types.
+    anything but finite arrays of the subnet's types; SandboxError if it never got that far.
     """
     limits = limits or SandboxLimits()
     if len(content) > interface.max_bytes:
@@ -125,7 +126,7 @@ def standing_walls() -> tuple[str, ...]:
             cwd=empty, env={}, capture_output=True, timeout=30.0, check=False, text=True,
         )  # fmt: skip
     if done.returncode != 0:
-        raise ModelError(
+        raise SandboxError(
             f"sandbox: its process ended with {done.returncode}",
             next_step="Run without re-execution, or on another kernel.",
         )
@@ -159,13 +160,23 @@ def _run_child(order: bytes, limits: SandboxLimits) -> bytes:
         try:
             raw, _ = child.communicate(_LENGTH.pack(len(order)) + order, timeout=limits.wall_s)
         except subprocess.TimeoutExpired as error:
+            _check_ready(error.output or b"", f"{limits.wall_s} s")
             raise ModelError(f"sandbox: killed after {limits.wall_s} s") from error
         finally:
             child.kill()
             child.wait()
+    _check_ready(raw, f"its end with {child.returncode}")
     if child.returncode != 0:
         raise ModelError(f"sandbox: the model's process ended with {child.returncode}")
-    return raw
+    return raw[len(_READY) :]
+
+
+def _check_ready(raw: bytes, until: str) -> None:
+    if not raw.startswith(_READY):
+        raise SandboxError(
+            f"sandbox: its process did not come up until {until}",
+            next_step="Look for memory, descriptors and a broken installation.",
+        )
 
 
 def _numbers(limits: SandboxLimits) -> tuple[int, int, int]:
@@ -215,6 +226,8 @@ def child_main(walls: Walls, memory_bytes: int, cpu_s: int, answer_bytes: int) -
             resource.RLIMIT_NPROC: 0,
         },
     )
+    sys.stdout.buffer.write(_READY)
+    sys.stdout.buffer.flush()
     (size,) = _LENGTH.unpack(sys.stdin.buffer.read(_LENGTH.size))
     try:
         result = _execute(sys.stdin.buffer.read(size))

@@ -34,9 +34,10 @@ from offchain.wire import CallError, Dendrite, Endpoint, TensorError
 from offchain.wire.dendrite import Reply
 from offchain.wire.published import fetch_model
 
-# (model file, interface, inputs, the miner's outputs) -> whether the model gives them; an
-# EvmtensorError if it cannot be run. `miners.reexecute` has one; this package does not know it.
-Reexecute = Callable[[bytes, ModelInterface, Mapping[str, Any], Mapping[str, Any]], bool]
+# (model file, interface, inputs, the miner's outputs) -> whether the model gives them, None if this
+# machine could not find out; an EvmtensorError if the model cannot be run. `miners.reexecute` has
+# one; this package does not know it.
+Reexecute = Callable[[bytes, ModelInterface, Mapping[str, Any], Mapping[str, Any]], bool | None]
 
 CLEAN_AUDITS = 8
 TRIES_PER_ROUND = 4  # most miners may not publish: look on for one that does
@@ -142,6 +143,8 @@ class Auditor:
         except EvmtensorError as error:
             self._doubt(item, "its model does not run", str(error))
             return True
+        if agrees is None:
+            return False
         if agrees:
             self._clear(item)
         else:
@@ -149,7 +152,7 @@ class Auditor:
             self._strike(item, "its answer is not its model's")
         return True
 
-    def _execute(self, item: Answered, content: bytes) -> bool:
+    def _execute(self, item: Answered, content: bytes) -> bool | None:
         interface: ModelInterface = self._subnet.MODEL
         question, answer = item.task.synapse, item.reply.synapse
         feed = {name: getattr(question, name).numpy() for name in interface.inputs}

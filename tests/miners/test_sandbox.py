@@ -13,8 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 import miners.sandbox as sandbox
 from miners.checks import check_content
-from miners.errors import ModelError
+from miners.errors import ModelError, SandboxError
 from miners.providers import open_session
+from miners.reexecute import reexecute
 from miners.sandbox import SandboxLimits, run_untrusted, standing_walls
 from miners.walls import ALL, LANDLOCK, LIMITS, NAMESPACES, SECCOMP, filter_program
 from offchain.subnets.vision import MODEL
@@ -252,3 +253,17 @@ def run_filter(program: bytes, architecture: int, number: int) -> int:
         else:
             taken = accumulator == k if code == 0x15 else accumulator >= k
             at += yes if taken else no
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["raise SystemExit(1)", "import nothing_of_this_name", "import time; time.sleep(60)"],
+)
+def test_sandbox__does_not_come_up__nobody_blames_the_model(
+    fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "_CHILD", fault)
+    content = vision_model().SerializeToString()
+    with pytest.raises(SandboxError, match="did not come up"):
+        run_untrusted(content, MODEL, [FEED], SandboxLimits(wall_s=2.0))
+    assert reexecute(content, MODEL, FEED, {}, SandboxLimits(wall_s=2.0)) is None

@@ -199,6 +199,16 @@ async def test_audit__model_that_does_not_run__doubted_then_struck(tmp_path: Pat
 
 
 @in_loop
+async def test_audit__sandbox_does_not_come_up__nobody_is_struck(tmp_path: Path) -> None:
+    async with town(tmp_path) as t:
+        t.auditor._reexecute = lambda *_: None
+        for number in (1, 2, 3):
+            await t.round(number)
+            t.time[0] += audit.DOUBT_S
+        assert t.weight() == 65_535
+
+
+@in_loop
 async def test_audit__damaged_files__start_anew(tmp_path: Path) -> None:
     (tmp_path / "audits" / "models").mkdir(parents=True)
     (tmp_path / "audits" / "strikes.json").write_text("[1")
