@@ -33,6 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from miners.chain_port import ChainPort
+from miners.errors import ModelError
 from miners.miner import Miner, Settings
 from miners.providers import open_session
 from offchain.subnets import vision
@@ -281,12 +282,28 @@ def verdicts(found: list[Row]) -> dict[str, bool]:
     return met
 
 
+def _on_gpu(options: argparse.Namespace) -> None:
+    from miners.bench_gpu import run
+
+    models = {"convolution(192, 7)": convolution(192, 7), "perceptron(900)": perceptron(900)}
+    try:
+        found = run(models, options.seconds)
+    except ModelError as error:
+        raise SystemExit(f"{error} {error.next_step}".strip()) from None
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=2) + "\n")
+
+
 def main() -> None:
     """Command line; exit code 1 if a target is missed."""
     parser = argparse.ArgumentParser(description="How much of the model's speed reaches callers")
     parser.add_argument("--json", type=Path, help="write everything here")
     parser.add_argument("--seconds", type=float, default=4.0, help="per measurement")
+    parser.add_argument("--gpu", action="store_true", help="plain, bound and recorded on a GPU")
     options = parser.parse_args()
+    if options.gpu:
+        _on_gpu(options)
+        return
     load = os.getloadavg()[0]
     slow, fast, dense = convolution(192, 7), convolution(64, 3), perceptron(900)
     found = []

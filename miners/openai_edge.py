@@ -102,11 +102,7 @@ class OpenAiRoutes:
         if question.model not in ("", self._name):
             return _refusal(404, f"this miner serves {self._name!r}")
         chat = isinstance(question, _Chat)
-        prompt: Prompt
-        if chat:
-            prompt = tuple(question.messages)
-        else:
-            prompt = question.prompt if isinstance(question.prompt, str) else question.prompt[0]
+        prompt = _prompt(question)
         head = {
             "id": f"{prefix}-{token_hex(12)}",
             "object": object_ + (".chunk" if chat and question.stream else ""),
@@ -157,6 +153,12 @@ class OpenAiRoutes:
         await response.write(b"data: [DONE]\n\n")
         await response.write_eof()
         return response
+
+
+def _prompt(question: _Completion | _Chat) -> Prompt:
+    if isinstance(question, _Chat):
+        return tuple(question.messages)
+    return question.prompt if isinstance(question.prompt, str) else question.prompt[0]
 
 
 def _choice(piece: Piece, chat: bool, is_first: bool) -> dict[str, Any]:

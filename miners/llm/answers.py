@@ -87,11 +87,11 @@ async def _merged(
     try:
         open_ = len(prompts)
         while open_:
-            number, piece = await queue.get()
-            if isinstance(piece, Exception):
-                raise piece
-            open_ -= bool(piece.finish)
-            yield number, piece
+            number, news = await queue.get()
+            if isinstance(news, Exception):
+                raise news
+            open_ -= bool(news.finish)
+            yield number, news
     finally:
         for writer in writers:
             writer.cancel()

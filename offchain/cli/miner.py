@@ -132,20 +132,27 @@ def engine_name(text: str) -> EngineName:
 @app.command()
 def check(
     context: typer.Context,
-    model: Annotated[Path, typer.Argument(help="An ONNX file.")],
-    subnet: Subnet = "vision",
+    model: Annotated[Path, typer.Argument(help="An ONNX file, or the folder of a decoder.")],
+    subnet: Annotated[
+        str, typer.Option(help="The incentive mechanism; a decoder's is text, else vision.")
+    ] = "",
     rounds: Annotated[int, typer.Option(min=1, help="Tasks to score it on.")] = 64,
 ) -> None:
     """Score a model as a validator would, before paying for a place.
 
     evmtensor miner check model.onnx
+
+    evmtensor miner check decoder --rounds 16
     """
     from miners.exam import examine
     from offchain.subnets.base import load
 
     session: Session = context.obj
+    if model.is_dir():
+        _check_decoder(session, model, subnet or "text", rounds)
+        return
     with progress("scoring"):
-        exam = examine(model, load(subnet), rounds)
+        exam = examine(model, load(subnet or "vision"), rounds)
     report = exam.report
     exactness = "to the bit" if report.is_batch_invariant else f"within {report.max_difference:.1e}"
     text = (
@@ -153,6 +160,20 @@ def check(
         f"{exam.latency_ms:.2f} ms each on {report.provider}\n"
         f"hash 0x{report.model_hash.hex()}, {report.size_bytes} bytes\n"
         f"a row answers the same alone and in a batch {exactness}"
+    )
+    show(session.flags.json, exam, text)
+
+
+def _check_decoder(session: Session, path: Path, subnet: str, rounds: int) -> None:
+    from miners.llm.exam import examine_decoder
+    from offchain.subnets.base import load
+
+    with progress("scoring"):
+        exam = examine_decoder(path, load(subnet), rounds)
+    text = (
+        f"score {exam.score:.3f} +- {exam.error:.3f} over {exam.rounds} tasks, "
+        f"{exam.latency_ms:.0f} ms each, {exam.tokens_per_s:,.0f} tokens/s on {exam.provider}\n"
+        f"hash 0x{exam.model_hash.hex()}"
     )
     show(session.flags.json, exam, text)
 
