@@ -66,6 +66,8 @@ class Delta:
     rolled_back_to: int | None
     logs: tuple[RawLog, ...]
     last_block: int
+    is_up_to_date: bool = True
+    """False while there is more to read at once than was allowed."""
 
 
 class LogFollower:
@@ -80,14 +82,17 @@ class LogFollower:
         confirmations: int = 0,
         topics: Topics = (),
         mark: tuple[int, str] | None = None,
+        at_once: int | None = None,
     ) -> None:
         """`mark`: number and hash of the block before `first_block`, when earlier logs are known
         from a store: a reorganisation below it shows as `rolled_back_to == first_block`.
+        `at_once`: blocks that one poll reads at most.
         """
         self._connection = connection
         self._addresses = list(addresses)
         self._topics = topics
         self._confirmations = confirmations
+        self._at_once = at_once
         self._next = first_block
         self._first = first_block
         self._marks: list[tuple[int, str]] = (
@@ -100,7 +105,8 @@ class LogFollower:
         Raises `Reorged` when the chain was replaced deeper than we remember.
         """
         rolled_back_to = self._roll_back()
-        last = self._connection.head().number - self._confirmations
+        newest = self._connection.head().number - self._confirmations
+        last = newest if self._at_once is None else min(newest, self._next + self._at_once - 1)
         if last < self._next:
             return Delta(rolled_back_to, (), self._next - 1)
         mark = self._connection.block(last)
@@ -109,7 +115,7 @@ class LogFollower:
             return Delta(rolled_back_to, (), self._next - 1)  # it moved while we read: next time
         self._marks = [*self._marks, (last, mark.hash)][-REMEMBERED_MARKS:]
         self._next = last + 1
-        return Delta(rolled_back_to, tuple(logs), last)
+        return Delta(rolled_back_to, tuple(logs), last, last == newest)
 
     @property
     def mark(self) -> tuple[int, str] | None:

@@ -5,21 +5,21 @@ follower = SubnetHistory(network, netuid)      # one subnet
 follower.poll()                                # once per block or so
 follower.history.result(epoch)
 
-follower = Histories(network, store=path)      # all subnets; goes on where it stopped
+follower = Histories(network, store=folder)    # all subnets; goes on where it stopped
 follower.poll()
 follower.of(netuid).result(epoch)
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from offchain.chain.contract import Event
 from offchain.chain.events import LogFollower, RawLog
-from offchain.chain.files import write_durably
+from offchain.chain.log_store import LogStore
 from offchain.chain.network import Network
 from offchain.chain.settlement import (
     BlockAnswered,
@@ -34,7 +34,13 @@ from offchain.chain.settlement import (
     ProposalStruck,
 )
 from offchain.chain.weights import WeightsRevealed
-from offchain.settlement.history import Demand, History, Proposal, netuid_of_id
+from offchain.protocol.errors import ConsensusMismatch
+from offchain.settlement.history import Demand, History, Proposal, epoch_of_id, netuid_of_id
+
+READ_BLOCKS = 5_000
+"""Read at once: a year of logs does not lie in memory when a watcher begins."""
+COMPACT_BYTES = 64 * 2**20
+"""Below this a store is not worth a rewrite."""
 
 
 class Histories:
@@ -43,7 +49,9 @@ class Histories:
     Args:
         netuids: only these subnets; None for all.
         confirmations: blocks on top of a log before it is believed.
-        store: file that keeps the logs, so that a restart reads only what is new.
+        store: folder that keeps the logs, so that a restart reads only what is new; None for one
+            that ends with the process.
+        keep: final epochs that stay in memory and in the store, per subnet; None for all.
     """
 
     def __init__(
@@ -53,11 +61,15 @@ class Histories:
         *,
         confirmations: int = 0,
         store: Path | None = None,
+        keep: int | None = None,
     ) -> None:
         self.network = network
         self._netuids = netuids
         self._confirmations = confirmations
-        self._store = store
+        self._keep = keep
+        self._passing = TemporaryDirectory(prefix="evmtensor-logs-") if store is None else None
+        self._store = LogStore(store or Path(self._passing.name if self._passing else ""))
+        self._compact_at = COMPACT_BYTES
         self._histories: dict[int, History] = {}
         self.rollbacks = 0
         """How often the chain took something back."""
@@ -65,9 +77,8 @@ class Histories:
             (network.weights if kind is WeightsRevealed else network.settlement).topic(kind): kind
             for kind in _FEEDS
         }
-        self._logs, self._resumed_after = self._load()
-        for log in self._logs:
-            self._take(log)
+        self._check_store()
+        self._replay()
         self._follower = self._new_follower()
 
     def of(self, netuid: int) -> History:
@@ -82,34 +93,85 @@ class Histories:
     def poll(self) -> list[Event]:
         """Take in what is new; what a reorganisation took back is forgotten first.
 
-        Returns what happened since the last poll.
+        Returns what happened since the last poll, of the last READ_BLOCKS blocks.
         """
+        while True:
+            happened, is_up_to_date = self._poll_some()
+            if is_up_to_date:
+                return happened
+
+    def _poll_some(self) -> tuple[list[Event], bool]:
         delta = self._follower.poll()
-        self.rollbacks += delta.rolled_back_to is not None
-        if delta.rolled_back_to is not None and self._is_below_store(delta.rolled_back_to):
-            self._logs, self._resumed_after, self._histories = [], None, {}
+        back_to = delta.rolled_back_to
+        self.rollbacks += back_to is not None
+        if back_to is not None and not self._can_go_back(back_to):
+            self._store.clear()
+            self._histories = {}
             self._follower = self._new_follower()
-            delta = self._follower.poll()
-        if delta.rolled_back_to is not None:
-            self._roll_back(delta.rolled_back_to)
-        happened = []
+            return [], False
+        mark = self._follower.mark
+        if back_to is not None:
+            self._replay(below=back_to)
+        logs, happened = [], []
         for log in delta.logs:
             event = self._take(log)
             if event is not None:
-                self._logs.append(log)
+                logs.append(log)
                 happened.append(event)
-        if happened or delta.rolled_back_to is not None:
-            self._save()
-        return happened
+        if mark is not None and (happened or back_to is not None):
+            self._store.append(logs, mark, back_to=back_to)
+        self._forget(happened)
+        return happened, delta.is_up_to_date
 
-    def _roll_back(self, to_block: int) -> None:
-        self._logs = [log for log in self._logs if int(log["blockNumber"], 16) < to_block]
+    def _replay(self, below: int | None = None) -> None:
+        """Begin anew with what is stored of blocks `below` one."""
         self._histories = {}
-        for log in self._logs:
-            self._take(log)
+        for line in self._store.lines(below):
+            if line.kind == "log":
+                self._take(line.content)
+                continue
+            netuid, epoch = int(line.content["netuid"]), int(line.content["epoch"])
+            fingerprint = bytes.fromhex(line.content["fingerprint"])
+            bonds = tuple(tuple(int(bond) for bond in row) for row in line.content["bonds"])
+            self.of(netuid).begin_at(epoch, fingerprint, bonds)
+
+    def _forget(self, happened: list[Event]) -> None:
+        """Let go of epochs that nothing can depend on any more, and of their logs now and then."""
+        if self._keep is None:
+            return
+        ended = {netuid_of(event) for event in happened if isinstance(event, EpochFinalized)}
+        for netuid in ended:
+            try:
+                self.of(netuid).forget(self._keep)
+            except ConsensusMismatch:
+                continue  # it stays; whoever judges this subnet meets the same and says so
+        if ended and self._store.size > self._compact_at:
+            self._store.compact(self._origins(), self._is_needed)
+            self._compact_at = max(COMPACT_BYTES, 4 * self._store.size)
+
+    def _origins(self) -> Iterator[dict[str, Any]]:
+        for netuid, history in self._histories.items():
+            epoch = history.origin
+            if epoch is not None:
+                fingerprint = history.fingerprint(epoch).hex()
+                bonds = history.true_bonds(epoch)
+                yield {"netuid": netuid, "epoch": epoch, "fingerprint": fingerprint, "bonds": bonds}
+
+    def _is_needed(self, log: RawLog) -> bool:
+        event = self._event(log)
+        if event is None:
+            return False
+        origin = self.of(netuid_of(event)).origin
+        return origin is None or epoch_of(event) >= origin
 
     def _take(self, log: RawLog) -> Event | None:
         """Feed one log to its subnet's history; None if it is of no concern here."""
+        event = self._event(log)
+        if event is not None:
+            _FEEDS[type(event)](self.of(netuid_of(event)), event)
+        return event
+
+    def _event(self, log: RawLog) -> Event | None:
         kind = self._topics.get(log["topics"][0]) if log["topics"] else None
         if kind is None:
             return None
@@ -118,53 +180,42 @@ class Histories:
         found = contract.events(kind, [log])
         if not found or (self._netuids is not None and netuid_of(found[0]) not in self._netuids):
             return None
-        _FEEDS[kind](self.of(netuid_of(found[0])), found[0])
         return found[0]
 
     def _new_follower(self) -> LogFollower:
-        network, resumed = self.network, self._resumed_after
+        network, resumed = self.network, self._store.mark
+        self._resumed_after = resumed
         return LogFollower(
             network.connection,
             [network.weights.address, network.settlement.address],
             network.deployment.first_block if resumed is None else resumed[0] + 1,
             confirmations=self._confirmations,
             mark=resumed,
+            at_once=READ_BLOCKS,
         )
 
-    def _is_below_store(self, rolled_back_to: int) -> bool:
-        return self._resumed_after is not None and rolled_back_to <= self._resumed_after[0] + 1
+    def _can_go_back(self, to_block: int) -> bool:
+        """Whether the store has everything before a block, and the chain what is behind it."""
+        resumed = self._resumed_after
+        if self._follower.mark is None or (resumed is not None and to_block <= resumed[0] + 1):
+            return False  # nobody knows how far below that it goes
+        return to_block > self._store.floor
 
-    def _load(self) -> tuple[list[RawLog], tuple[int, str] | None]:
-        """Stored logs, and the block they go up to; a store of another chain is not believed."""
-        if self._store is None or not self._store.exists():
-            return [], None
-        try:
-            stored = json.loads(self._store.read_text(encoding="utf-8"))
-            last, last_hash = int(stored["last_block"]), str(stored["last_hash"])
-            logs: list[RawLog] = [dict(log) for log in stored["logs"]]
-        except (ValueError, KeyError, TypeError):
-            return [], None  # damaged: the chain has everything
-        head = self.network.connection.head().number
-        if last > head or self.network.connection.block(last).hash != last_hash:
-            return [], None
-        return logs, (last, last_hash)
-
-    def _save(self) -> None:
-        mark = self._follower.mark
-        if self._store is None or mark is None:
+    def _check_store(self) -> None:
+        """A store of another chain is not believed."""
+        if self._store.mark is None:
             return
-        content = {"last_block": mark[0], "last_hash": mark[1], "logs": self._logs}
-        self._store.parent.mkdir(parents=True, exist_ok=True)
-        write_durably(self._store, json.dumps(content, default=dict).encode())
+        last, last_hash = self._store.mark
+        connection = self.network.connection
+        if last > connection.head().number or connection.block(last).hash != last_hash:
+            self._store.clear()
 
 
 class SubnetHistory(Histories):
     """One subnet's."""
 
-    def __init__(
-        self, network: Network, netuid: int, *, confirmations: int = 0, store: Path | None = None
-    ) -> None:
-        super().__init__(network, frozenset({netuid}), confirmations=confirmations, store=store)
+    def __init__(self, network: Network, netuid: int, *, keep: int | None = None) -> None:
+        super().__init__(network, frozenset({netuid}), keep=keep)
         self._netuid = netuid
 
     @property
@@ -178,6 +229,13 @@ def netuid_of(event: Any) -> int:
     if hasattr(event, "netuid"):
         return int(event.netuid)
     return netuid_of_id(event.proposal_id)
+
+
+def epoch_of(event: Any) -> int:
+    """The epoch that an event of Weights or Settlement concerns."""
+    if hasattr(event, "epoch"):
+        return int(event.epoch)
+    return epoch_of_id(event.proposal_id)
 
 
 def _revealed(history: History, event: WeightsRevealed) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from offchain.protocol.domains import keccak
-from offchain.protocol.errors import ConsensusMismatch
+from offchain.protocol.errors import ConsensusMismatch, InvalidSubmission
 from offchain.settlement.frozen import Frozen, frozen_hash, unpack_frozen
 from offchain.settlement.payouts import Cumulative, unpack_cumulatives
 from offchain.settlement.result import EpochResult, Matrix, compute
@@ -98,6 +98,8 @@ class History:
         self._rows: dict[int, dict[int, bytes]] = {}
         self._results: dict[int, EpochResult] = {}
         self._remembered: dict[int, Matrix] = {}
+        self._origin: tuple[int, bytes] | None = None
+        """Oldest epoch that is kept, and its fingerprint; None while nothing was forgotten."""
 
     # events, in chain order
 
@@ -195,15 +197,23 @@ class History:
         return max((e for e, r in self.epochs.items() if r.state is State.FINAL), default=None)
 
     def parent_of(self, epoch: int) -> ClosedEpoch | None:
-        """The record that an epoch builds on, void ones included."""
+        """The record that an epoch builds on, void ones included; None if it was forgotten."""
         parent = self.epochs[epoch].parent_epoch
+        if self.origin == epoch:
+            return None
         return None if parent is None else self.epochs[parent]
 
     def result(self, epoch: int) -> EpochResult:
         """The true result of a closed epoch, on the true results of its ancestors.
 
-        Raises `ConsensusMismatch` if a row is missing.
+        Raises `ConsensusMismatch` if a row is missing, `InvalidSubmission` if what it builds on was
+        forgotten.
         """
+        if epoch == self.origin and epoch not in self._results:
+            raise InvalidSubmission(
+                f"epoch {epoch} of netuid {self.netuid}: what it builds on was forgotten",
+                next_step="Read the logs again from the subnet's start.",
+            )
         chain: list[int] = []
         at: int | None = epoch
         while at is not None and at not in self._results:
@@ -249,14 +259,47 @@ class History:
         self._remembered[epoch] = bonds
         return True
 
+    @property
+    def origin(self) -> int | None:
+        """Oldest epoch that is kept; None while nothing was forgotten."""
+        return None if self._origin is None else self._origin[0]
+
+    def forget(self, keep: int) -> bool:
+        """Drop what is older than the `keep` newest final epochs; whether there was anything.
+
+        The oldest one that stays is final, so everything before it is resolved for good: its true
+        bonds and its fingerprint stand for all that it followed from.
+        """
+        finals = sorted(e for e, r in self.epochs.items() if r.state is State.FINAL)
+        if len(finals) <= keep or min(self.epochs) == finals[-keep]:
+            return False
+        first = finals[-keep]
+        fingerprint, bonds = self.fingerprint(first), self.true_bonds(first)
+        self.epochs = {e: r for e, r in self.epochs.items() if e >= first}
+        self._results = {e: r for e, r in self._results.items() if e >= first}
+        self._remembered = {e: b for e, b in self._remembered.items() if e >= first}
+        self.begin_at(first, fingerprint, bonds)
+        return True
+
+    def begin_at(self, epoch: int, fingerprint: bytes, bonds: Matrix) -> None:
+        """Stand in for everything before an epoch that is final; its own events are still needed.
+
+        fingerprint, bonds: as `fingerprint` and `true_bonds` gave them.
+        """
+        self._origin = (epoch, fingerprint)
+        self._remembered[epoch] = bonds
+
     def fingerprint(self, epoch: int) -> bytes:
         """32 bytes that stand for everything that an epoch's result follows from."""
         chain: list[ClosedEpoch] = []
         record: ClosedEpoch | None = self.epochs[epoch]
+        digest = bytes(32)
         while record is not None and record.state is not State.VOID:
+            if self._origin is not None and record.epoch == self._origin[0]:
+                digest = self._origin[1]
+                break
             chain.append(record)
             record = self.parent_of(record.epoch)
-        digest = bytes(32)
         for one in reversed(chain):
             own = frozen_hash(one.header, one.seats, one.generations)
             digest = keccak(digest + own + _blocks_hash(self.parent_of(one.epoch)))

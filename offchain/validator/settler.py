@@ -27,6 +27,7 @@ from offchain.validator.view import View
 log = structlog.get_logger("evmtensor.validator")
 
 WITHDRAW_EVERY_EPOCHS = 4
+KEPT_EPOCHS = 8  # final ones; nothing can be disputed in older ones
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ class Settler:
         self._hotkey = hotkey
         self._look = look
         self._view = View(network, hotkey)
-        self._follower = SubnetHistory(network, hotkey.netuid)
+        self._follower = SubnetHistory(network, hotkey.netuid, keep=KEPT_EPOCHS)
         scope = SaltScope(network.deployment.chain_id, network.weights.address)
         self.journal = Journal(folder, scope)
         self._office = Office(network, hotkey, self.journal, self._view, make_row)

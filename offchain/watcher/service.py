@@ -7,6 +7,7 @@ keeps, so that a restart reads only what is new; a reorganisation makes it read 
 
 from __future__ import annotations
 
+import shutil
 import signal
 import threading
 import time
@@ -49,6 +50,7 @@ UNAFFORDABLE_TICKS = 20  # nor what the account could not pay
 MISMATCH_SECONDS = 5.0  # before the logs of a node that contradicts itself are read again
 PATIENT_SECONDS = 2.0  # time left for what is not urgent
 WITHDRAW_TICKS = 10  # how often it looks whether its earnings are worth a transaction
+KEPT_EPOCHS = 8  # final ones, in memory and on disk; nothing can be disputed in older ones
 ALLOWED_BONDS = 100  # one approval serves so many
 
 
@@ -161,11 +163,14 @@ class Watcher:
 
     def _rebuild(self) -> None:
         """Start from the stored logs; without a store from the deployment's first block."""
-        store = self._folder / "logs.json"
         settings = self._settings
         self._is_sound = True
         self._histories = Histories(
-            self._network, settings.netuids, confirmations=settings.confirmations, store=store
+            self._network,
+            settings.netuids,
+            confirmations=settings.confirmations,
+            store=self._folder / "logs",
+            keep=KEPT_EPOCHS,
         )
         self._rollbacks = 0
         self._memory = Memory(self._folder)
@@ -175,7 +180,7 @@ class Watcher:
     def _follow(self) -> None:
         """Take in what is new, and book what is mined."""
         if not self._is_sound:
-            (self._folder / "logs.json").unlink(missing_ok=True)
+            shutil.rmtree(self._folder / "logs", ignore_errors=True)
             self._rebuild()
         try:
             self._histories.poll()
