@@ -12,6 +12,7 @@ from offchain.chain.network import Network
 from offchain.protocol.halving import schedule, ticks_until
 
 ROOT_AND_SUBNETS = 129
+PAST_SAMPLES = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +104,26 @@ def halvings(network: Network) -> list[Halving]:
 
 def course(network: Network) -> list[tuple[int, int]]:
     """Tick and issuance now and at every halving to come: between two of them it is a line."""
-    issuance, tick = network.emission.issuance_rao(), network.clock.tick()
-    points = [(tick, issuance)]
-    for row in halvings(network):
-        if not row.is_past and row.tick is not None:
-            points.append((row.tick, row.issuance_rao))
+    points = [(network.clock.tick(), network.emission.issuance_rao())]
+    points += [
+        (row.tick, row.issuance_rao)
+        for row in halvings(network)
+        if not row.is_past and row.tick is not None
+    ]
+    return points
+
+
+def past(network: Network, samples: int = PAST_SAMPLES) -> list[tuple[int, int]]:
+    """Tick and issuance at blocks since the deployment, as far back as the node remembers."""
+    first, last = network.deployment.last_block, network.connection.head().number
+    points = []
+    for block in sorted({first + (last - first) * n // samples for n in range(samples + 1)}):
+        try:
+            issuance = int(network.emission.read("issuance_rao", block=block))
+        except (NodeRefused, Reverted):
+            continue
+        tick = network.clock.ticks.tick_at(network.connection.block(block).timestamp)
+        points.append((tick, issuance))
     return points
 
 

@@ -109,13 +109,14 @@ def _date(timestamp: int | None) -> str:
 
 def _plot(network: Network, name: str, value: dict[str, Any]) -> list[str]:
     """Pictures of the course of issuance, and the numbers beside them; their paths."""
-    from offchain.chain.supply import course
+    from offchain.chain.supply import course, past
     from offchain.cli.output import to_json
     from offchain.lab.plots import schedule_plot
 
     base = Path(name).with_suffix("") if Path(name).suffix in (".png", ".svg") else Path(name)
-    bends = [(network.clock.timestamp_of(tick), rao) for tick, rao in course(network)]
-    pictures = schedule_plot(base, "Issuance to come, without recycling", bends)
+    at = network.clock.timestamp_of
+    lines = [[(at(tick), rao) for tick, rao in line] for line in (past(network), course(network))]
+    pictures = schedule_plot(base, "Issuance", *lines)
     numbers = base.with_name(f"{base.name}.json")
     numbers.write_text(to_json(value) + "\n", encoding="utf-8")
     return [str(path) for path in (*pictures, numbers)]

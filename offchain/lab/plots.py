@@ -72,18 +72,30 @@ def region_plot(
     return _save(figure, base)
 
 
-def schedule_plot(base: Path, title: str, course: Sequence[tuple[int, int]]) -> list[Path]:
-    """Issuance over time: `course` is (Unix second, rao) at every bend; halvings are marked."""
+def schedule_plot(
+    base: Path,
+    title: str,
+    past: Sequence[tuple[int, int]],
+    to_come: Sequence[tuple[int, int]],
+) -> list[Path]:
+    """Issuance over time: (Unix second, rao) as it was, and from now on at every halving."""
     figure, axes = _figure()
-    years = [(second - course[0][0]) / SECONDS_A_YEAR for second, _ in course]
-    millions = [rao / 1e15 for _, rao in course]
-    axes.plot(years, millions, color="C0")
-    axes.plot(years[1:], millions[1:], linestyle="none", marker="o", markersize=4, color="C3")
-    for number, (year, million) in enumerate(zip(years[1:5], millions[1:5], strict=False), 1):
-        axes.annotate(f"halving to come {number}", (year, million), (5, -12), fontsize=7,
-                      textcoords="offset points")  # fmt: skip
+    now = to_come[0][0]
+
+    def years(points: Sequence[tuple[int, int]]) -> list[float]:
+        return [(second - now) / SECONDS_A_YEAR for second, _ in points]
+
+    def millions(points: Sequence[tuple[int, int]]) -> list[float]:
+        return [rao / 1e15 for _, rao in points]
+
+    axes.plot(years(past), millions(past), color="C2", linewidth=2.5, label="past")
+    axes.plot(years(to_come), millions(to_come), color="C0", label="to come, without recycling")
+    halvings = to_come[1:]
+    axes.plot(years(halvings), millions(halvings), "o", markersize=4, color="C3", label="halvings")
+    axes.axvline(0.0, linestyle="dotted", color="0.5")
     axes.axhline(21.0, linestyle="dotted", color="0.5")
     axes.set(title=title, xlabel="years from now", ylabel="issuance, million TAO")
+    axes.legend(loc="lower right")
     axes.grid(linestyle="dotted", color="0.85")
     return _save(figure, base)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from offchain.chain.coldkey import Coldkey
+from offchain.chain.supply import past
 from offchain.keys import Signer
 from offchain.protocol.identifiers import RAO_PER_TAO
 from tests.chain.conftest import Localnet
@@ -165,6 +166,11 @@ def test_token__schedule_and_supply(voters: Voters, evmtensor: Command, tmp_path
     assert len(to_come) == 30
     assert [Path(name).suffix for name in value["files"]] == [".png", ".svg", ".json"]
     assert all(Path(name).stat().st_size > 1_000 for name in value["files"])
+
+    so_far = past(voters.anvil.network, samples=4)
+    assert len(so_far) >= 2
+    assert [tick for tick, _ in so_far] == sorted(tick for tick, _ in so_far)
+    assert so_far[0][1] <= voters.anvil.network.emission.genesis_rao()
 
     before = json.loads(evmtensor("token", "supply", "--json", *voters.at).out)
     network = voters.anvil.network
