@@ -121,7 +121,7 @@ class Auditor:
             try:
                 if await self._audit(item, model):
                     return
-            except CallError as error:
+            except (CallError, OSError) as error:  # OSError: our own disk
                 log.info("audit failed", uid=item.uid, reason=str(error))
 
     async def _audit(self, item: Answered, model: bytes) -> bool:

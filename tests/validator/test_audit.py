@@ -209,6 +209,22 @@ async def test_audit__sandbox_does_not_come_up__nobody_is_struck(tmp_path: Path)
 
 
 @in_loop
+async def test_audit__disk_full__the_validator_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with town(tmp_path) as t:
+        with monkeypatch.context() as patch:
+            patch.setattr(audit, "write_durably", full)
+            await t.round(1)
+        assert t.auditor.audits == 0
+        await t.round(2)
+        assert t.auditor.audits == 1
+
+
+@in_loop
 async def test_audit__damaged_files__start_anew(tmp_path: Path) -> None:
     (tmp_path / "audits" / "models").mkdir(parents=True)
     (tmp_path / "audits" / "strikes.json").write_text("[1")
