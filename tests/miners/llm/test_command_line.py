@@ -2,12 +2,15 @@
 """`evmtensor miner check` and `run` with decoders and with engines elsewhere."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from miners.llm.folder import folder_hash
 from offchain.cli.app import run
+from tests.repository.files import ROOT
 
 
 def test_check__decoder__scores_it_as_a_validator_would(
@@ -43,3 +46,12 @@ def test_miner__bad_input__one_sentence_before_any_chain_is_asked(
     error = capsys.readouterr().err.strip()
     assert sentence in error
     assert len(error.splitlines()) == 1
+
+
+def test_example__streamed_text__is_proved_and_a_forgery_noticed(decoder: Path) -> None:
+    command = [sys.executable, "examples/streamed_text.py", str(decoder), "--tokens", "30"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "length after 30 tokens" in done.stdout
+    assert "30 of 30 tokens are the model's own" in done.stdout
+    assert "one character changed: 29 of 30" in done.stdout
