@@ -10,7 +10,7 @@ from offchain.chain.hotkey import closed_epoch
 from offchain.chain.network import Network
 from offchain.chain.rewards import Claim, claimed_from
 from offchain.chain.settlement import EpochFinalized
-from offchain.protocol.identifiers import generation_in_life
+from offchain.protocol.identifiers import generation_in_life, incarnation_of_epoch
 from offchain.settlement.frozen import Frozen, unpack_frozen
 from offchain.settlement.payouts import Cumulative, PayTree, unpack_cumulatives
 
@@ -33,13 +33,17 @@ def open_claims(network: Network, netuid: int, uid: int | None = None) -> list[C
     """Every claim that still pays something, for one uid or for all; newest epochs first.
 
     A replaced neuron is in no newer root than that of the last epoch that it served, so older
-    epochs are read until every generation of every uid was met. Raises `NodeRefused` when the
-    node's events do not give the root that the contract has.
+    epochs are read until every generation of every uid was met, in each life of the netuid. Raises
+    `NodeRefused` when the node's events do not give the root that the contract has.
     """
     claims: dict[int, Claim] = {}  # by registration id, from the newest root that has it
+    met: set[int] = set()  # incarnations of which nothing is missing
     for final in final_epochs(network, netuid):
+        if incarnation_of_epoch(final.epoch) in met:
+            continue
         frozen, cumulatives, tree = _pay_tree(network, netuid, final)
-        wanted = range(frozen.header.max_uids) if uid is None else (uid,)
+        uids = range(frozen.header.max_uids)
+        wanted = [u for u in uids if uid is None or u == uid]
         for u in wanted:
             registration_id = netuid << 64 | u << 48 | frozen.generations[u]
             if frozen.generations[u] and registration_id not in claims:
@@ -52,7 +56,7 @@ def open_claims(network: Network, netuid: int, uid: int | None = None) -> list[C
                 )
         oldest = [frozen.generations[u] for u in wanted]
         if all(_all_met(netuid, u, g, claims) for u, g in zip(wanted, oldest, strict=True)):
-            break
+            met.add(incarnation_of_epoch(final.epoch))
     return _unpaid(network, list(claims.values()))
 
 
@@ -75,12 +79,10 @@ def _pay_tree(
 
 
 def _all_met(netuid: int, uid: int, generation: int, claims: dict[int, Claim]) -> bool:
-    """Whether no older epoch can hold a generation of this uid that was not met."""
-    incarnation, count = generation_in_life(generation)
-    if incarnation > 1:
-        return False  # neurons of a subnet that was evicted may have claims, too
-    base = netuid << 64 | uid << 48
-    return all(base | g in claims for g in range(1, count))
+    """Whether no older epoch of its life holds a generation of this uid that was not met."""
+    count = generation_in_life(generation)[1]
+    latest = netuid << 64 | uid << 48 | generation
+    return all(latest - back in claims for back in range(1, count))
 
 
 def _unpaid(network: Network, claims: list[Claim]) -> list[Claim]:

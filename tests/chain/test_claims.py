@@ -45,7 +45,7 @@ def open_claims(monkeypatch: pytest.MonkeyPatch) -> Any:
                 generations=final.generations,
             )
             pay = tuple(Cumulative(rao, 0) for rao in final.pay)
-            return frozen, pay, SimpleNamespace(proof=lambda u: [bytes([final.epoch, u])])
+            return frozen, pay, SimpleNamespace(proof=lambda u: [f"{final.epoch} {u}".encode()])
 
         def unpaid(_network: Any, found: list[Any]) -> list[Any]:
             return [
@@ -96,3 +96,27 @@ def test_claims__of_one_uid__are_of_its_generations_only(open_claims: Any) -> No
 
 def test_claims__nothing_final__are_none(open_claims: Any) -> None:
     assert open_claims(Books([])) == []
+
+
+def test_claims__two_lives_of_a_netuid__each_from_its_own_roots(open_claims: Any) -> None:
+    """The evicted subnet was smaller, its uid 1 replaced once; the new one's uid 2 is empty."""
+    first, base = 1 << 32, 1 << 24
+    books = Books(
+        [
+            Epoch(1, (1, 1), (3, 4)),
+            Epoch(2, (1, 2), (5, 1)),
+            Epoch(3, (1, 2), (7, 2)),
+            Epoch(first, (base + 1, base + 1, 0, 0), (10, 20, 0, 0)),
+            Epoch(first + 1, (base + 1, base + 1, 0, 0), (11, 21, 0, 0)),
+        ]
+    )
+    assert open_claims(books) == [
+        (first + 1, registration(0, base + 1), 11),
+        (first + 1, registration(1, base + 1), 21),
+        (3, registration(0, 1), 7),
+        (3, registration(1, 2), 2),
+        (1, registration(1, 1), 4),
+    ]
+    assert books.opened == [first + 1, 3, 2, 1]
+    assert open_claims(books, 3) == []
+    assert [claim[0] for claim in open_claims(books, 0)] == [first + 1, 3]
