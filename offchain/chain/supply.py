@@ -104,7 +104,7 @@ def halvings(network: Network) -> list[Halving]:
 
 def course(network: Network) -> list[tuple[int, int]]:
     """Tick and issuance now and at every halving to come: between two of them it is a line."""
-    points = [(network.clock.tick(), network.emission.issuance_rao())]
+    points: list[tuple[int, int]] = [(network.clock.tick(), network.emission.issuance_rao())]
     points += [
         (row.tick, row.issuance_rao)
         for row in halvings(network)
