@@ -58,6 +58,19 @@ def test_set_children__weight_moves_after_one_unbonding_period__only_in_that_sub
         assert staked.staking.member_stake_at(hotkey, validator, tick) == 10 * RAO
 
 
+def test_stake_for_hint__without_loans__costs_what_stake_at_hint_costs(
+    staked: World, hotkey: str
+) -> None:
+    """The word that leads to the pool also says that there are no loans: no read more."""
+
+    def gas(read: str, *place: int) -> int:
+        getattr(staked.staking, read)(hotkey, *place, staked.tick - 1, 0)
+        return int(staked.staking._computation.get_gas_used())
+
+    gas("stake_at_hint")  # the slots are warm from here on
+    assert gas("stake_for_hint", NETUID) - gas("stake_at_hint") < 300
+
+
 def test_set_children__replaced_while_it_waits__the_first_never_counts(
     staked: World, hotkey: str, other_hotkey: str, validator: str
 ) -> None:

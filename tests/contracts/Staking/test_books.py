@@ -269,6 +269,11 @@ BUGS = {
         "self._set_held(id, pool, member, is_owner, held - shares, tick)",
         "self._set_held(id, pool, member, is_owner, held - shares // 2, tick)",
     ),
+    "I-07 what is given away stays as well": (
+        "modules/share_pool.vy",
+        "    kept -= shares\n",
+        "",
+    ),
     "I-09 selling rounds up": (
         "modules/share_pool.vy",
         "    return shares * (self._vested(id, pool, tick) + VIRTUAL_RAO) // all_shares",
