@@ -104,7 +104,7 @@ def halvings(network: Network) -> list[Halving]:
 
 def course(network: Network) -> list[tuple[int, int]]:
     """Tick and issuance now and at every halving to come: between two of them it is a line."""
-    points: list[tuple[int, int]] = [(network.clock.tick(), network.emission.issuance_rao())]
+    points = [(network.clock.tick(), network.emission.issuance_rao())]
     points += [
         (row.tick, row.issuance_rao)
         for row in halvings(network)
@@ -116,7 +116,7 @@ def course(network: Network) -> list[tuple[int, int]]:
 def past(network: Network, samples: int = PAST_SAMPLES) -> list[tuple[int, int]]:
     """Tick and issuance at blocks since the deployment, as far back as the node remembers."""
     first, last = network.deployment.last_block, network.connection.head().number
-    points = []
+    points: list[tuple[int, int]] = []
     for block in sorted({first + (last - first) * n // samples for n in range(samples + 1)}):
         try:
             issuance = int(network.emission.read("issuance_rao", block=block))
