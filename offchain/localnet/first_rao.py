@@ -47,7 +47,8 @@ async def serve_and_wait(stage: Stage, miner: Any, say: Any) -> int:
     sender = Sender(network.connection, hotkey, Outbox(None))
     chain = MinerPort(network, stage.netuid, hotkey, sender, domain)
     pays = ClaimPolicy(every_epochs=1)
-    settings = Settings(public_host="127.0.0.2", claim=pays, publish=True)
+    is_file = miner.report is not None  # a decoder's folder cannot be published
+    settings = Settings(public_host="127.0.0.2", claim=pays, publish=is_file)
     await miner.start(chain, hotkey, settings)
     before = network.tao.balance_of(coldkey)
     start_tick = await asyncio.to_thread(start_subnet, stage, START_TICKS_AHEAD)
@@ -67,11 +68,14 @@ async def serve_and_wait(stage: Stage, miner: Any, say: Any) -> int:
 
 
 def earn(
-    make_miner: Callable[[Path], Any], chain_kind: str = "anvil", say: Callable[[str], Any] = print
+    make_miner: Callable[[Path], Any],
+    chain_kind: str = "anvil",
+    say: Callable[[str], Any] = print,
+    mechanism: str = "vision",
 ) -> int:
     """The whole way; returns what was earned, in rao. ConfigError, ChainError as its parts.
 
-    `make_miner(folder)` trains and exports a `miners.Miner`.
+    `make_miner(folder)` trains and exports a `miners.Miner` for subnet `mechanism`.
     """
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
@@ -83,14 +87,14 @@ def earn(
         stage = set_stage(chain.url, FOLDER / "deployments", say, players=(NEWCOMER, *VALIDATORS))
         with Supervisor(FOLDER / "logs") as supervisor:
             for member in VALIDATORS:
-                supervisor.add(_validator(chain.url, stage, member))
+                supervisor.add(_validator(chain.url, stage, member, mechanism))
             return asyncio.run(serve_and_wait(stage, miner, say))
 
 
-def _validator(url: str, stage: Stage, member: Player) -> Service:
+def _validator(url: str, stage: Stage, member: Player, mechanism: str) -> Service:
     command = [*EVMTENSOR, "validator", "run", "--url", url]
     command += ["--deployment", stage.deployment_path, "--netuid", stage.netuid]
-    command += ["--hotkey", member.hotkey]
+    command += ["--hotkey", member.hotkey, "--subnet", mechanism]
     return Service(
         member.name,
         tuple(str(word) for word in command),
