@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients of the HTTP edge that leave, lie about sizes, stall (as FI-30 asks of a gateway)."""
+"""Clients of the HTTP edge that leave, lie about sizes, stall (FI-30 at a miner)."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ async def infer(client: httpx.AsyncClient) -> None:
 
 
 @in_loop
-async def test_edge_client__leaves_before_the_answer__its_row_is_not_computed() -> None:
+async def test_FI_30_client__leaves_before_the_answer__its_row_is_not_computed() -> None:
     async with served() as (miner, client):
         engine = miner.engine
         assert isinstance(engine, Engine)
@@ -53,7 +53,7 @@ async def test_edge_client__leaves_before_the_answer__its_row_is_not_computed() 
 
 @pytest.mark.parametrize("length", [10 * 2**20, 2**40])
 @in_loop
-async def test_edge_body__of_ten_megabytes_and_more__cut_at_the_cap(length: int) -> None:
+async def test_FI_30_body__of_ten_megabytes_and_more__cut_at_the_cap(length: int) -> None:
     async with served() as (miner, client):
         before = rss_mib()
         reader, writer = await connect(miner)
@@ -76,7 +76,7 @@ async def test_edge_body__of_ten_megabytes_and_more__cut_at_the_cap(length: int)
 
 
 @in_loop
-async def test_edge_two_hundred_stalled_bodies__an_honest_one_is_served() -> None:
+async def test_FI_30_two_hundred_stalled_bodies__an_honest_one_is_served() -> None:
     async with served() as (miner, client):
         before = rss_mib()
         stalled = [await connect(miner) for _ in range(200)]
@@ -93,7 +93,7 @@ async def test_edge_two_hundred_stalled_bodies__an_honest_one_is_served() -> Non
 
 
 @in_loop
-async def test_edge_invalid_utf_8__a_status() -> None:
+async def test_FI_30_invalid_utf_8__a_status() -> None:
     async with served() as (_miner, client):
         for body in (b'{"images\xff": []}', b'{"\xed\xa0\x80": 1}', b"\x80" * 1_000):
             assert (await client.post("/v1/infer", content=body)).status_code == 400
