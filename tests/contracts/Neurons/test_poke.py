@@ -199,8 +199,10 @@ def test_stake_moved_away__its_old_seat_falls_to_anybody_with_stake(world, runni
 def test_C4_seeded__pokes_by_current_stake__are_sniped(attack):
     bug = (
         "Neurons.vy",
-        "staticcall STAKING.stake_at(hotkeys._hotkey_of(registration_id), tick)",
-        "staticcall STAKING.stake_of(hotkeys._hotkey_of(registration_id))",
+        "STAKING.stake_for(\n"
+        "        hotkeys._hotkey_of(registration_id), ids._netuid(registration_id), tick\n"
+        "    )",
+        "STAKING.stake_of(hotkeys._hotkey_of(registration_id))",
     )
     world = deploy_world(MINIMAL, Neurons=seeded("Neurons", bug))
     netuid = subnet(world)
