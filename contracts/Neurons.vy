@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 # pragma version 0.4.3
 # pragma nonreentrancy on
-# pragma optimize codesize
 """
 @title Neurons
 @license AGPL-3.0-only
