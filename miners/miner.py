@@ -272,9 +272,9 @@ class Miner:
 
     async def _run(self, chain: ChainPort, hotkey: Hotkey, settings: Settings | None) -> None:
         stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        _on_stop(stop.set)
         await self.start(chain, hotkey, settings)
+        _on_stop(stop.set)  # again: Ray has put handlers of its own in place
         reloading: set[asyncio.Task[None]] = set()
 
         def reload() -> None:
@@ -361,6 +361,11 @@ class Miner:
         while True:  # a task of its own: a claim may wait for its block longer than seats may age
             await payday.step()
             await asyncio.sleep(pause_s)
+
+
+def _on_stop(act: Callable[[], None]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, act)
 
 
 def _model_handler(
