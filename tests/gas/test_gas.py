@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Gas of the operations that everybody pays for: receipts of a real chain against the snapshot.
 
-One subnet of 256 uids and 64 validators, every weight and every old bond non-zero, two epochs
+One subnet of 256 uids and 64 validators, every weight and every old bond non-zero, three epochs
 deep. `pytest -m gas --update` rewrites gas.json, footprint.json, docs/gas.md, docs/capacity.md and
 the table in README.md; read the difference before you commit it.
 """
@@ -47,6 +47,7 @@ from tests.gas.report import (
 
 UIDS, SEATS = 256, 64
 BLOCKS = UIDS // 16
+LAST = 2  # what is measured: words that epochs share have all been used by then
 COLDKEY = role_address("coldkey of all")
 PROPOSER = role_address("proposer")
 CHALLENGER = role_address("challenger")
@@ -98,7 +99,7 @@ class Subnet:
         self.voting.go(epoch + 1)
         for seat, row in enumerate(rows):
             self.voting.reveal(seat, epoch, row, SALT)
-            self.note("reveal of 256 uids", SEATS)
+            self.note("reveal of 256 uids" if epoch >= 2 else "a seat's first two reveals", SEATS)
             masked = self.world.weights.last("WeightsRevealed").row
             self.history.weights_revealed(epoch, seat, bytes(masked))
 
@@ -166,15 +167,25 @@ def open_subnet(world: AnvilWorld) -> Subnet:
     return Subnet(world, voting, History(netuid), {})
 
 
+def strike_once(subnet: Subnet, true: tuple[int, ...]) -> None:
+    """The first strike of a network lets Emission take tokens, once for all that follow."""
+    proposal = subnet.propose(LAST, (true[0] ^ 1, *true[1:]))
+    arguments = challenge.sums(challenge.examine(subnet.history, LAST))
+    subnet.world.settlement.challenge_sum(*arguments, sender=CHALLENGER)
+    subnet.note("the first strike of a network")
+    subnet.history.proposal_ended(proposal, struck=True)
+
+
 def measure_disputes(subnet: Subnet) -> None:
     """A wrong rank and a wrong dividend total, each struck in one transaction."""
-    true = subnet.history.result(1).words
+    true = subnet.history.result(LAST).words
+    strike_once(subnet, true)
     for what, index, bits in (("a block", 1, 1), ("the sums", len(true) - 1, 1)):
         with subnet.node.undone():
             wrong = list(true)
             wrong[index] ^= bits
-            subnet.propose(1, tuple(wrong))
-            examination = challenge.examine(subnet.history, 1)
+            subnet.propose(LAST, tuple(wrong))
+            examination = challenge.examine(subnet.history, LAST)
             settlement = subnet.world.settlement
             if what == "a block":
                 arguments = challenge.challenge_block(examination, 0)
@@ -187,7 +198,7 @@ def measure_disputes(subnet: Subnet) -> None:
 
 def measure_proofs(subnet: Subnet, parts: int) -> None:
     """All blocks of the live proposal, over `parts` transactions."""
-    examination = challenge.examine(subnet.history, 1)
+    examination = challenge.examine(subnet.history, LAST)
     used = []
     for part in range(parts):
         chosen = range(part * BLOCKS // parts, (part + 1) * BLOCKS // parts)
@@ -205,20 +216,21 @@ def measure_proofs(subnet: Subnet, parts: int) -> None:
 
 
 def measure_claims(subnet: Subnet) -> None:
-    """Epoch 0 and 1 are final; uid 64 has a coldkey that never held a token since."""
+    """The last two epochs are final; uid 64 has a coldkey of its own that holds a token."""
     rewards, netuid = subnet.world.rewards, subnet.netuid
-    rewards.claim(netuid, subnet.claim(0, 64))
+    subnet.world.give(subnet.world.staking.owner_of(life.key("neuron 64").address), 1)
+    rewards.claim(netuid, subnet.claim(LAST - 1, 64))
     subnet.note("first claim of a miner")
-    rewards.claim(netuid, subnet.claim(1, 64))
+    rewards.claim(netuid, subnet.claim(LAST, 64))
     subnet.note("later claim of a miner")
-    rewards.claim(netuid, subnet.claim(0, 0))
+    rewards.claim(netuid, subnet.claim(LAST - 1, 0))
     subnet.note("first claim of a validator into its pool")
-    rewards.claim(netuid, subnet.claim(1, 0))
+    rewards.claim(netuid, subnet.claim(LAST, 0))
     subnet.note("later claim of a validator into its pool")
     for uid in range(70, 80):
-        rewards.claim(netuid, subnet.claim(0, uid))
+        rewards.claim(netuid, subnet.claim(LAST - 1, uid))
     with subnet.note_slots("ten later claims"):
-        rewards.claim_many(netuid, [subnet.claim(1, uid) for uid in range(70, 80)])
+        rewards.claim_many(netuid, [subnet.claim(LAST, uid) for uid in range(70, 80)])
     subnet.note("ten later claims in 1")
 
 
@@ -226,22 +238,23 @@ def measure_claims(subnet: Subnet) -> None:
 def measured() -> Iterator[Subnet]:
     with anvil() as node:
         subnet = open_subnet(deploy(node, FULL))
-        subnet.vote(0)
-        subnet.close(0)
-        proposal = subnet.propose(0, subnet.history.result(0).words)
-        subnet.world.warp(FULL.profile.window_ticks)
-        subnet.finalize(0, proposal)
+        for epoch in range(LAST):
+            subnet.vote(epoch)
+            subnet.close(epoch)
+            proposal = subnet.propose(epoch, subnet.history.result(epoch).words)
+            subnet.world.warp(FULL.profile.window_ticks)
+            subnet.finalize(epoch, proposal)
 
         with subnet.note_slots("an epoch"):
-            subnet.vote(1)
-            subnet.close(1)
+            subnet.vote(LAST)
+            subnet.close(LAST)
             measure_disputes(subnet)
-            proposal = subnet.propose(1, subnet.history.result(1).words)
+            proposal = subnet.propose(LAST, subnet.history.result(LAST).words)
             for parts in (1, 4):
                 with node.undone():
                     measure_proofs(subnet, parts)
             subnet.world.warp(FULL.profile.window_ticks)
-            subnet.finalize(1, proposal)
+            subnet.finalize(LAST, proposal)
         measure_claims(subnet)
         yield subnet
 
