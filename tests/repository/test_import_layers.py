@@ -153,7 +153,8 @@ def test_serving_miner__without_torch_ape_and_compilers__imports():
     code = (
         "import importlib, pkgutil, sys\n"
         "for name in ('torch', 'ape', 'sklearn', 'onnx', 'onnxscript', 'vyper', 'boa',"
-        " 'pytest', 'sqlalchemy', 'snekmate', 'ray', 'onnxruntime_genai'): sys.modules[name] = None\n"
+        " 'pytest', 'sqlalchemy', 'snekmate', 'ray',"
+        " 'onnxruntime_genai'): sys.modules[name] = None\n"
         "for top in ('miners', 'offchain.wire', 'offchain.chain', 'offchain.keys',"
         " 'offchain.protocol', 'offchain.subnets'):\n"
         "    package = importlib.import_module(top)\n"
