@@ -36,8 +36,8 @@ class Line:
 class LogStore:
     """One writer's logs. Opening it drops what a crash left behind the last mark.
 
-    mark: None for an empty store. floor: a reorganisation below this block cannot be answered from
-    here, because older logs were dropped; 0 if none were.
+    mark: None for an empty store. floor: a reorganisation of this block cannot be answered from
+    here, because an origin relies on it; 0 without origins.
     """
 
     def __init__(self, folder: Path, *, segment_bytes: int = SEGMENT_BYTES) -> None:
@@ -67,9 +67,16 @@ class LogStore:
                     if is_wanted and not self._is_undone(number, offset, entry["log"]):
                         yield Line("log", entry["log"])
 
-    def append(self, logs: Iterable[RawLog], mark: Mark, *, back_to: int | None = None) -> None:
+    def append(
+        self,
+        logs: Iterable[RawLog],
+        mark: Mark,
+        *,
+        back_to: int | None = None,
+        origins: Iterable[dict[str, Any]] = (),
+    ) -> None:
         """Logs up to a mark, all or none; `back_to`: what is stored from that block on was taken
-        back.
+        back. origins: stand for what followed from older logs, and rely on blocks up to `floor`.
         """
         path = self._current()
         offset = path.stat().st_size if path.exists() else 0
@@ -78,6 +85,9 @@ class LogStore:
             batch = _line({"back_to": back_to})
             self._undone.append((int(path.stem), offset, back_to))
         batch += b"".join(_line({"log": log}) for log in logs)
+        for origin in origins:
+            batch += _line({"origin": origin})
+            self.floor = max(self.floor, int(origin["floor"]))
         with path.open("ab") as file:
             file.write(batch + _line({"mark": mark}))
             file.flush()
@@ -92,9 +102,10 @@ class LogStore:
         target = self._folder / f"{int(old[-1].stem) + 1:08d}.log"
         temporary = target.with_suffix(".tmp")
         with temporary.open("wb") as file:
-            file.write(_line({"fresh": self.mark[0]}))
+            file.write(_line({"fresh": True}))
             for origin in origins:
                 file.write(_line({"origin": origin}))
+                self.floor = max(self.floor, int(origin["floor"]))
             for line in self.lines():
                 if line.kind == "log" and keep(line.content):
                     file.write(_line({"log": line.content}))
@@ -105,7 +116,7 @@ class LogStore:
         self._sync_folder()
         for path in old:
             path.unlink()
-        self.floor, self._undone = self.mark[0], []
+        self._undone = []
 
     def clear(self) -> None:
         """Forget everything."""
@@ -122,9 +133,11 @@ class LogStore:
             for offset, entry in _entries(path):
                 sound = offset + entry["length"]
                 if "fresh" in entry:
-                    self.floor, self.mark, end, undone = int(entry["fresh"]), None, None, []
+                    self.floor, self.mark, end, undone = 0, None, None, []
                     for older in [p for n, p in self._numbered() if n < number]:
                         older.unlink()
+                elif "origin" in entry:
+                    self.floor = max(self.floor, int(entry["origin"]["floor"]))
                 elif "back_to" in entry:
                     undone.append((number, offset, int(entry["back_to"])))
                 elif "mark" in entry:

@@ -12,7 +12,7 @@ follower.of(netuid).result(epoch)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -41,6 +41,8 @@ READ_BLOCKS = 5_000
 """Read at once: a year of logs does not lie in memory when a watcher begins."""
 COMPACT_BYTES = 64 * 2**20
 """Below this a store is not worth a rewrite."""
+ORIGIN_EPOCHS = 32
+"""A restart computes at most so many forgotten epochs of a subnet again."""
 
 
 class Histories:
@@ -70,6 +72,7 @@ class Histories:
         self._passing = TemporaryDirectory(prefix="evmtensor-logs-") if store is None else None
         self._store = LogStore(store or Path(self._passing.name if self._passing else ""))
         self._compact_at = COMPACT_BYTES
+        self._noted: dict[int, int | None] = {}  # origins that the store has
         self._histories: dict[int, History] = {}
         self.rollbacks = 0
         """How often the chain took something back."""
@@ -106,7 +109,7 @@ class Histories:
         self.rollbacks += back_to is not None
         if back_to is not None and not self._can_go_back(back_to):
             self._store.clear()
-            self._histories = {}
+            self._histories, self._noted = {}, {}
             self._follower = self._new_follower()
             return [], False
         mark = self._follower.mark
@@ -125,7 +128,7 @@ class Histories:
 
     def _replay(self, below: int | None = None) -> None:
         """Begin anew with what is stored of blocks `below` one."""
-        self._histories = {}
+        self._histories, self._noted = {}, {}
         for line in self._store.lines(below):
             if line.kind == "log":
                 self._take(line.content)
@@ -134,10 +137,11 @@ class Histories:
             fingerprint = bytes.fromhex(line.content["fingerprint"])
             bonds = tuple(tuple(int(bond) for bond in row) for row in line.content["bonds"])
             self.of(netuid).begin_at(epoch, fingerprint, bonds)
+            self._noted[netuid] = epoch
 
     def _forget(self, happened: list[Event]) -> None:
         """Let go of epochs that nothing can depend on any more, and of their logs now and then."""
-        if self._keep is None:
+        if self._keep is None or self._store.mark is None:
             return
         ended = {netuid_of(event) for event in happened if isinstance(event, EpochFinalized)}
         for netuid in ended:
@@ -146,16 +150,39 @@ class Histories:
             except ConsensusMismatch:
                 continue  # it stays; whoever judges this subnet meets the same and says so
         if ended and self._store.size > self._compact_at:
-            self._store.compact(self._origins(), self._is_needed)
+            self._noted = {netuid: h.origin for netuid, h in self._histories.items() if h.origin}
+            self._store.compact(map(self._origin_of, self._noted), self._is_needed)
             self._compact_at = max(COMPACT_BYTES, 4 * self._store.size)
+            return
+        due = [netuid for netuid in ended if self._is_origin_due(netuid)]
+        if due:
+            self._store.append((), self._store.mark, origins=map(self._origin_of, due))
+            self._noted |= {netuid: self.of(netuid).origin for netuid in due}
 
-    def _origins(self) -> Iterator[dict[str, Any]]:
-        for netuid, history in self._histories.items():
-            epoch = history.origin
-            if epoch is not None:
-                fingerprint = history.fingerprint(epoch).hex()
-                bonds = history.true_bonds(epoch)
-                yield {"netuid": netuid, "epoch": epoch, "fingerprint": fingerprint, "bonds": bonds}
+    def _is_origin_due(self, netuid: int) -> bool:
+        """Whether so many epochs were forgotten that a restart should not compute them again."""
+        origin, noted = self.of(netuid).origin, self._noted.get(netuid)
+        return origin is not None and origin >= (noted or 0) + ORIGIN_EPOCHS
+
+    def _origin_of(self, netuid: int) -> dict[str, Any]:
+        """A subnet's oldest epoch that is kept, as a line of the store.
+
+        floor: its last event comes before the proposal of the second epoch after it, which needs
+        it to be final.
+        """
+        history = self.of(netuid)
+        assert history.origin is not None
+        later = [r.live.block_number for r in history.epochs.values() if r.live is not None]
+        return {
+            "netuid": netuid,
+            "epoch": history.origin,
+            "fingerprint": history.fingerprint(history.origin).hex(),
+            "bonds": history.true_bonds(history.origin),
+            "floor": sorted(later)[2] if len(later) > 2 else self._last_block(),
+        }
+
+    def _last_block(self) -> int:
+        return 0 if self._store.mark is None else self._store.mark[0]
 
     def _is_needed(self, log: RawLog) -> bool:
         event = self._event(log)

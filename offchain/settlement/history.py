@@ -275,9 +275,6 @@ class History:
             return False
         first = finals[-keep]
         fingerprint, bonds = self.fingerprint(first), self.true_bonds(first)
-        self.epochs = {e: r for e, r in self.epochs.items() if e >= first}
-        self._results = {e: r for e, r in self._results.items() if e >= first}
-        self._remembered = {e: b for e, b in self._remembered.items() if e >= first}
         self.begin_at(first, fingerprint, bonds)
         return True
 
@@ -286,6 +283,9 @@ class History:
 
         fingerprint, bonds: as `fingerprint` and `true_bonds` gave them.
         """
+        self.epochs = {e: r for e, r in self.epochs.items() if e >= epoch}
+        self._results = {e: r for e, r in self._results.items() if e >= epoch}
+        self._remembered = {e: b for e, b in self._remembered.items() if e >= epoch}
         self._origin = (epoch, fingerprint)
         self._remembered[epoch] = bonds
 

@@ -31,7 +31,8 @@ BUDGETS = {
         "342,000 are Neurons (100 cold slots: 64 seats, 32 words of generations), 142,000"
         " Examiner's work, 101,000 Weights (33 cold slots), 98,000 Settlement (four slots"
         " 48,000, the event 30,000), 95,000 the drain of the emission. Tried: folding all rows of"
-        " an epoch into one word at their reveals and keeping two seats' records in a word took 272,000 off, asking"
+        " an epoch into one word at their reveals and keeping two seats' records in a word took"
+        " 272,000 off, asking"
         " once for seats that have not changed 80,000. Not built: three newest holders to a word"
         " and one view of Neurons that compares generations in memory, some 180,000 by the same"
         " count.",
