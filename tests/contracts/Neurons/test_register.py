@@ -348,11 +348,11 @@ def test_seeded__registration_that_serves_at_once__moves_the_running_set():
     "right, wrong, attack",
     [
         # the nonce is not used up
-        ("    self._nonces[hotkey] += 1\n", "", "replay"),
+        ("else _ONE_LIFE + 1\n", "else _ONE_LIFE\n", "replay"),
         # the coldkey is not part of the consent
         (
-            "netuid, hotkey, coldkey, hotkeys._nonces",
-            "netuid, hotkey, hotkey, hotkeys._nonces",
+            "netuid, hotkey, coldkey, hotkeys._nonce(",
+            "netuid, hotkey, hotkey, hotkeys._nonce(",
             "any",
         ),
     ],
