@@ -145,6 +145,9 @@ class Epochs(Subnets):
         header = record.frozen.header
         drained = header.rao_emission + header.owner_rao + header.proposer_rao - pot
         kept_back = int(emission.withheld_rao()) - withheld
+        bonus = min(self.fees.pop(subnet.netuid, 0) // 2, shown - kept_back)
+        self.bonus += bonus
+        drained -= bonus
         if drained + kept_back != shown:
             raise Unexpected(f"I-35 pending_rao said {shown}, {drained} + {kept_back} came")
         exact = self.model.owed[subnet.netuid]

@@ -46,8 +46,9 @@ def i_02_issuance_follows_the_schedule(n: Network) -> None:
 
 
 def i_03_supply_is_minted_less_burned(n: Network) -> None:
-    supply, expected = int(n.world.tao.totalSupply()), n.genesis + n.minted - n.burned
+    supply, expected = int(n.world.tao.totalSupply()), n.genesis + n.minted + n.bonus - n.burned
     assert supply == expected, f"I-03 supply {supply}, genesis + minted - burned {expected}"
+    assert 2 * n.bonus <= n.world.emission.burned_rao(), "I-03 more than half of the fees came back"
 
 
 def i_04_nobody_had_power_who_should_not(n: Network) -> None:

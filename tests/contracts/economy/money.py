@@ -63,6 +63,30 @@ class Money(Network):
 
     # Emission
 
+    def name_escrow(self, chance: Random) -> bool:
+        """The timelock, once."""
+        if self.escrow:
+            return False
+        self.escrow = role_address("escrow")
+        self.accounts.add(self.escrow)
+        timelock = self.world.address["Timelock"]
+        self.world.emission.set_escrow(self.escrow, sender=timelock)
+        if not self.refused(self.world.emission.set_escrow, self.escrow, sender=timelock):
+            raise Unexpected("I-34 the escrow was named twice")
+        return True
+
+    def pay_fees(self, chance: Random) -> bool:
+        """Consumers' fees are burned in a subnet; half comes back to it with its next drain."""
+        netuid = self.pick(chance, sorted(self.model.shares))
+        if not self.escrow or netuid is None:
+            return False
+        amount = chance.randrange(10 ** chance.randrange(1, 12))
+        self.fund(self.escrow, amount, "Emission")
+        self.world.emission.note_burn(netuid, amount, sender=self.escrow)
+        self.fees[netuid] += amount
+        self.burned += amount
+        return True
+
     def accrue(self, chance: Random) -> bool:
         self.world.emission.accrue(sender=chance.choice(self.coldkeys))
         return True

@@ -152,6 +152,9 @@ class Network:
         self.genesis = preset.genesis_rao
         self.minted = self.withheld = self.recycled = self.burned = 0
         self.burns = 0  # what registrations paid
+        self.bonus = 0  # what came back of burned fees
+        self.fees: dict[int, int] = defaultdict(int)
+        self.escrow = ""
         self.donations: dict[str, int] = defaultdict(int)
         # stake
         self.owner_of_name: dict[str, str] = {}

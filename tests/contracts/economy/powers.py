@@ -159,7 +159,7 @@ WEIGHTS = {
     "give_stake": 2,
     "swap_hotkey": 2, "swap_coldkey": 1, "lend": 1, "govern": 1, "hand_over": 1,
     "create": 1, "identity": 1, "start": 2, "set_schedule": 2, "set_parameter": 4,
-    "open_root": 1, "poke_root": 4, "weigh": 1,
+    "name_escrow": 1, "pay_fees": 3, "open_root": 1, "poke_root": 4, "weigh": 1,
     "register": 6, "poke": 5, "serve": 2, "commit_model": 1,
     "commit": 4, "reveal": 5, "vote": 8, "close": 9, "propose": 8, "dispute": 4, "prove": 3,
     "finalize": 8,

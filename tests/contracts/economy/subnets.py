@@ -75,6 +75,7 @@ class Subnets(Money):
             if not -1 <= withheld - exact <= 1 + len(self.retired):
                 raise Unexpected(f"I-02 netuid {netuid} had {float(exact)}, {withheld} went back")
             del self.model.shares[netuid]
+            self.fees.pop(netuid, None)
             self.withheld += withheld
             self.recycled += withheld
             self.model.issuance -= withheld

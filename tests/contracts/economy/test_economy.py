@@ -81,7 +81,7 @@ def run(machine: type[EconomyMachine], lives: int, steps: int) -> None:
 @pytest.mark.fuzz
 @pytest.mark.timeout(7_200)
 def test_economy__machine_of_hypothesis__keeps_every_invariant() -> None:
-    run(EconomyMachine, lives=2 * FACTOR, steps=20 * FACTOR // 2)
+    run(EconomyMachine, lives=2 * FACTOR - 1, steps=10 * FACTOR)
 
 
 @pytest.mark.fuzz
@@ -105,9 +105,12 @@ def test_economy__in_order__every_subject_pays() -> None:
     chance = Random(1)
     economy = open_economy(chance, crowd=3)
     subnet = economy.subnets[1]
+    assert economy.name_escrow(chance)
     for _ in range(3):
+        assert economy.pay_fees(chance)
         assert economy.settle(chance, subnet)
         check(economy)
+    assert economy.bonus > 0
     assert economy.claim(chance, subnet, many=7)
     assert sum(server + validator for server, validator in economy.claimed.values()) > 0
     check(economy)

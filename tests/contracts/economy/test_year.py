@@ -16,7 +16,8 @@ def balanced(books: dict[str, Any]) -> None:
     assert books["issuance_rao"] == (
         books["genesis_rao"] + books["accrued_rao"] - books["recycled_rao"]
     )
-    assert books["supply_rao"] == books["genesis_rao"] + books["minted_rao"] - books["burned_rao"]
+    made = books["genesis_rao"] + books["minted_rao"] + books["bonus_rao"]
+    assert books["supply_rao"] == made - books["burned_rao"]
     assert books["supply_rao"] == books["people_rao"] + sum(books["contracts_rao"].values())
     for name, owed in books["owed"].items():
         assert books["contracts_rao"][name] == owed, name

@@ -169,6 +169,7 @@ class Year:
         self.tell(f"{len(self.first.latest)} of 16 uids of netuid 1 are taken")
 
     def takes_move(self) -> None:
+        self.economy.name_escrow(self.chance)
         moved = sum(self.economy.turn_take(self.chance) for _ in range(6))
         self.count("takes set", moved)
         self.tell(f"{moved} takes move")
@@ -284,7 +285,16 @@ class Year:
             if number % 6 == 1 and economy.subnets[0].ids:
                 self.count("root epochs", int(economy.settle(chance, economy.subnets[0])))
                 self._to_boundary()
-            for deed in ("claim", "withdraw", "join", "leave", "remove", "poke", "transfer"):
+            for deed in (
+                "pay_fees",
+                "claim",
+                "withdraw",
+                "join",
+                "leave",
+                "remove",
+                "poke",
+                "transfer",
+            ):
                 self.count(deed, int(getattr(economy, deed)(chance)))
             if len(economy.owned()) < min(MAX_SUBNETS, 3 + economy.tick // 14):
                 self._create(chance.choice(("c0", "c1")))
@@ -341,6 +351,7 @@ class Year:
             "minted_rao": int(world.emission.minted_rao()),
             "withheld_rao": int(world.emission.withheld_rao()),
             "recycled_rao": int(world.emission.recycled_rao()),
+            "bonus_rao": int(world.emission.bonus_rao()),
             "burned_rao": economy.burned,
             "issuance_rao": int(world.emission.issuance_rao()),
             "supply_rao": int(tao.totalSupply()),
