@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from offchain.chain.log_store import LogStore
 from offchain.chain.outbox import Outbox
-from offchain.chain.subnet_history import Histories
 from offchain.chain.transactions import Sender
 from offchain.cli.app import run
 from offchain.watcher.accounts import AccountBook
@@ -22,7 +22,7 @@ POINTS: dict[str, Callable[[Path, str], None]] = {
     "sent": lambda m, p: around(Sender, "_broadcast", m, p, before=False),
     "mined": lambda m, p: around(Sender, "wait", m, p, before=False),
     "booked": lambda m, p: around(AccountBook, "book", m, p, before=False),
-    "logs-saved": lambda m, p: around(Histories, "_save", m, p, before=False),
+    "logs-saved": lambda m, p: around(LogStore, "append", m, p, before=False),
 }
 
 if __name__ == "__main__":
