@@ -101,6 +101,27 @@ def test_localnet__by_hand__subnet_miner_and_table(shell: Shell) -> None:
     )
 
 
+def test_subnet__named_handed_over_and_back__by_command(shell: Shell) -> None:
+    have_subnet(shell)
+    shell.evmtensor("localnet", "fund", "dev:3", 10)
+    cost = json.loads(shell.evmtensor("subnet", "cost", "--json"))
+    assert (cost["subnets"], cost["evicts"]) == (1, None)
+    shell.evmtensor("subnet", "identity", 1, "--name", "digits", "--key", "dev:1")
+    assert "bytes" in shell.evmtensor(
+        *("subnet", "identity", 1, "--name", "x" * 65, "--key", "dev:1"), code=1
+    )
+    shell.evmtensor("subnet", "offer", 1, "--to", "dev:3", "--key", "dev:1")
+    assert "not offered" in shell.evmtensor("subnet", "accept", 1, "--key", "dev:1", code=1)
+    heir = json.loads(shell.evmtensor("subnet", "accept", 1, "--key", "dev:3", "--json"))
+    (listed,) = json.loads(shell.evmtensor("subnet", "list", "--json"))
+    assert (listed["name"], listed["owner"], listed["life"]) == ("digits", heir["owner"], 1)
+    shell.evmtensor("subnet", "set-hotkey", 1, "--hotkey", "dev:4", "--key", "dev:3")
+    rows = json.loads(shell.evmtensor("subnet", "parameters", 1, "--json"))
+    assert {row["name"]: row["now"] for row in rows}["owner_cut_enabled"] == 1
+    shell.evmtensor("subnet", "offer", 1, "--to", "dev:1", "--key", "dev:3")
+    shell.evmtensor("subnet", "accept", 1, "--key", "dev:1")
+
+
 def test_ape__scripts__speak_to_the_local_chain(shell: Shell) -> None:
     deployment = next((shell.folder / "deployments").glob("*1337.json"))
     flags = ("--deployment", deployment)
