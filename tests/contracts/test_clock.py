@@ -31,7 +31,7 @@ def test_clock__every_contract_with_time__the_same(money: World) -> None:
     [(1, 12, "clock: genesis in the future"), (0, 0, "clock: no length")],
 )
 def test_deploy__nonsense__reverts(genesis_in: int, tick_seconds: int, reason: str) -> None:
-    neighbours = [role_address(name) for name in ("tao", "subnets", "settlement")]
+    neighbours = [role_address(name) for name in ("tao", "subnets", "settlement", "timelock")]
     genesis_at = boa.env.timestamp + genesis_in
     with boa.reverts(reason):
         compiled("Emission").deploy(*neighbours, genesis_at, tick_seconds, 0)
