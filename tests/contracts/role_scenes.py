@@ -678,9 +678,11 @@ CALLS: dict[str, dict[str, Callable[[Any], Arguments]]] = {
         "poke_root": neurons_poke_root,
         "serve_axon": lambda e: lambda caller: (e.netuid, 2_130_706_434, 8_091, 4, 4, 1),
         "commit_model": lambda e: lambda caller: (e.netuid, b"\1" * 32, b"\2" * 32),
-        "swap_hotkey": lambda e: lambda caller: (
-            *(e.roles["validator"], role_address("new hotkey")),
-            [e.netuid],
+        "swap_hotkey": lambda e: (
+            lambda caller: (
+                *(e.roles["validator"], role_address("new hotkey")),
+                [e.netuid],
+            )
         ),
         "take_replaced": lambda e: lambda caller: (e.netuid, 1),
         "record_scores": lambda e: lambda caller: (e.netuid, 1, [0]),
