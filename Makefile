@@ -23,12 +23,14 @@ demo:
 	$(SETUP) demo --chain $(CHAIN)
 	@$(RUN) evmtensor demo $(DEMO_FLAGS)
 
-# What computes runs on both cores; what starts chains and services needs the machine for itself.
+# What computes runs on both cores, and what talks to a chain too, most of which is waiting for its
+# blocks; whole networks of services need the machine for themselves.
 test:
 	$(SETUP) test
 ifeq ($(ARGS),)
 	@$(RUN) python -m pytest -n 2 --dist loadfile -m "not chain and not e2e"
-	@$(RUN) python -m pytest -m "chain or e2e"
+	@$(RUN) python -m pytest -n 2 --dist loadfile -m "chain and not e2e"
+	@$(RUN) python -m pytest -m e2e
 else
 	@$(RUN) python -m pytest $(ARGS)
 endif

@@ -100,7 +100,8 @@ def log_to_stderr() -> None:
     """For a command that works for a while and then answers: its answer stands alone on stdout."""
     import structlog
 
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
+    # asked at every line: who runs commands in one process may have replaced the stream since
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 def show_error(error: Exception, verbose: bool, as_json: bool) -> None:
