@@ -17,6 +17,7 @@ from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import boa
 from boa.contracts.vyper.vyper_contract import FrameDetail, StorageModel
@@ -149,7 +150,10 @@ CONSTRUCTORS: dict[str, Callable[[Preset, Addresses, int], tuple[Any, ...]]] = {
         *(p.voting_delay_ticks, p.voting_period_ticks, p.threshold_ppm, p.quorum_ppm),
     ),
 }
-_WORLDS = count()
+# numbers of the worlds on each chain
+_WORLDS: WeakKeyDictionary[boa.Env, Iterator[int]] = WeakKeyDictionary()
+# 1 January 2026: the time of a new chain, so that no run depends on its day
+BEGINNING = 1_767_225_600
 NAMES = tuple(dict.fromkeys((*CONSTRUCTORS, "Subnets", "Neurons", "Settlement")))
 
 
@@ -203,6 +207,17 @@ def compiled(name: str) -> Any:
     return boa.load_partial(str(path.relative_to(REPOSITORY)), compiler_args=COMPILER)
 
 
+@contextmanager
+def chain_of_its_own() -> Iterator[None]:
+    """Within it `boa.env` is a new chain, each time with the same clock, senders and addresses."""
+    env = boa.Env()
+    env.set_random_seed("evmtensor")
+    env.eoa = env.generate_address("eoa")
+    env.timestamp = BEGINNING
+    with boa.swap_env(env):
+        yield
+
+
 def deploy_world(
     preset: Preset = MINIMAL, *, only: Collection[str] = NAMES, **patched: Any
 ) -> World:
@@ -213,7 +228,7 @@ def deploy_world(
     """
     genesis_at = boa.env.timestamp
     # worlds beside each other must not write into each other's storage
-    number = next(_WORLDS)
+    number = next(_WORLDS.setdefault(boa.env, count()))
     address = {name: role_address(f"{name} of world {number}") for name in NAMES}
     address |= {name: role_address(name) for name in ("deployer", "faucet")}
     contracts = {}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One assembly for all tests here; each test's doings are undone after it."""
+"""One assembly for the tests of a file; each test's doings are undone after it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ import pytest
 from tests.contracts.Governor.assembly import Assembly, assemble
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def assembly() -> Assembly:
     return assemble()

@@ -112,9 +112,26 @@ def test_vote_by_signature__for_something_else__reverts(
         assembly.governor.castVoteBySig(number, FAVOUR, VOTER.address, signature, sender=RELAY)
 
 
+def compact(signature: bytes) -> bytes:
+    """EIP-2098: the parity of v is the highest bit of s."""
+    r, s, v = signature[:32], int.from_bytes(signature[32:64], "big"), signature[64]
+    return r + (s | (v - 27) << 255).to_bytes(32, "big")
+
+
+def test_vote_by_signature__compact__counts_once(assembly: Assembly, number: int) -> None:
+    signature = sign(assembly, ballot(number))
+    call = (number, FAVOUR, VOTER.address)
+    assembly.governor.castVoteBySig(*call, compact(signature), sender=RELAY)
+    for again in (signature, compact(signature)):
+        with boa.reverts("governor: not signed"):
+            assembly.governor.castVoteBySig(*call, again, sender=RELAY)
+
+
 def test_vote_by_signature__nonsense_or_nobody__reverts(assembly: Assembly, number: int) -> None:
     good = sign(assembly, ballot(number))
-    for signature in (b"", good[:64], bytes(65), good[:64] + b"\x05"):
+    other_parity = bytearray(compact(good))
+    other_parity[32] ^= 0x80
+    for signature in (b"", good[:63], bytes(other_parity), bytes(65), good[:64] + b"\x05"):
         with boa.reverts():
             assembly.governor.castVoteBySig(number, FAVOUR, VOTER.address, signature, sender=RELAY)
     with boa.reverts("governor: no voter"):

@@ -9,7 +9,7 @@ from tests.contracts.deployment import MINIMAL, World, deploy_world, role_addres
 from tests.contracts.Staking.actions import open_pool
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def moneyed() -> World:
     """Token, emission, staking and keys; a test speaks for Neurons and Rewards."""
     return deploy_world(MINIMAL, only=("Tao", "Emission", "Staking", "Keys"))

@@ -50,7 +50,7 @@ def swap(world: World, old: str, lives: list[int], name: str = NEW) -> None:
     world.keys.swap_hotkey(old, life.key(name).address, lives, signature, sender=coldkey)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def voting() -> Voting:
     return opened()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The full network is made once for all tests of this folder."""
+"""The full network is made once for all tests of a file."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from tests.contracts.deployment import World
 from tests.contracts.Subnets.full import full_world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def full_and_its_time() -> tuple[World, int]:
-    """128 subnets, and the time it is there; other worlds of the session stay in theirs."""
+    """128 subnets, and the time it is there; other worlds of the file stay in theirs."""
     now = boa.env.timestamp
     world = full_world()
     then = boa.env.timestamp

@@ -104,7 +104,6 @@ def test_start__unknown_netuid__reverts(world, netuid):
 
 def test_start__in_the_first_tick__reverts(world):
     """There is no tick before it at which pokes could compare stakes."""
-    boa.env.timestamp = world.genesis_at  # other tests' worlds may have taken time
     netuid = life.create(world)
     with boa.reverts("subnets: too early"):
         world.subnets.start(netuid, 5, sender=OWNER)

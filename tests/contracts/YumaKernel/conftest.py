@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernel, which has no state: one for all tests."""
+"""The kernel, which has no state: one for a file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ import pytest
 from tests.contracts.deployment import compiled
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kernel() -> Any:
     return compiled("YumaKernel").deploy()
