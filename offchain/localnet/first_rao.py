@@ -7,7 +7,6 @@ What the newcomer writes is in `examples/first_rao.py`, which runs here.
 from __future__ import annotations
 
 import asyncio
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from offchain.chain.transactions import Sender
 from offchain.localnet.chain_process import ChainSettings, start_chain
 from offchain.localnet.demo.cast import Player, Role
 from offchain.localnet.demo.stage import Keys, Stage, set_stage, start_subnet
+from offchain.localnet.exclusive import exclusive
 from offchain.localnet.supervisor import Service, Supervisor
 from offchain.protocol.errors import ChainError
 from offchain.protocol.identifiers import RAO_PER_TAO
@@ -47,8 +47,7 @@ async def serve_and_wait(stage: Stage, miner: Any, say: Any) -> int:
     sender = Sender(network.connection, hotkey, Outbox(None))
     chain = MinerPort(network, stage.netuid, hotkey, sender, domain)
     pays = ClaimPolicy(every_epochs=1)
-    is_file = miner.report is not None  # a decoder's folder cannot be published
-    settings = Settings(public_host="127.0.0.2", claim=pays, publish=is_file)
+    settings = Settings(public_host="127.0.0.2", claim=pays, publish=True)
     await miner.start(chain, hotkey, settings)
     before = network.tao.balance_of(coldkey)
     start_tick = await asyncio.to_thread(start_subnet, stage, START_TICKS_AHEAD)
@@ -77,8 +76,13 @@ def earn(
 
     `make_miner(folder)` trains and exports a `miners.Miner` for subnet `mechanism`.
     """
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    with exclusive(FOLDER):
+        return _earn(make_miner, chain_kind, say, mechanism)
+
+
+def _earn(
+    make_miner: Callable[[Path], Any], chain_kind: str, say: Callable[[str], Any], mechanism: str
+) -> int:
     say("training a torch module and exporting it")
     miner = make_miner(FOLDER)
     kind = "ganache" if chain_kind == "ganache" else "anvil"

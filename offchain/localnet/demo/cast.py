@@ -16,11 +16,11 @@ class Role(Enum):
     """What a player does; the value is what the table shows."""
 
     HONEST_MINER = "honest miner"
-    RANDOM_MINER = "answers at random"
-    RELAY_MINER = "relays another miner"
+    RANDOM_MINER = "random answers"
+    RELAY_MINER = "relays answers"
     OFFLINE_MINER = "goes offline"
     HONEST_VALIDATOR = "honest validator"
-    CHEATING_VALIDATOR = "cheating validator"
+    CHEATING_VALIDATOR = "favours friends"
 
     @property
     def is_validator(self) -> bool:

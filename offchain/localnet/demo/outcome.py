@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from offchain.localnet.demo.cast import HONEST_MODELS_BY_QUALITY, Player, Role
+from offchain.protocol.units import format_tao
 
 STRIKE_TICKS = 2
 
@@ -90,8 +91,9 @@ def quality_pays(accounts: Sequence[Account]) -> Verdict:
     earned = {a.player.model: a.server_rao for a in accounts if a.player.role is Role.HONEST_MINER}
     amounts = [earned.get(model, 0) for model in HONEST_MODELS_BY_QUALITY]
     kept = all(better > worse for better, worse in pairwise(amounts))
-    listed = ", ".join(f"{m} {x}" for m, x in zip(HONEST_MODELS_BY_QUALITY, amounts, strict=True))
-    return Verdict("better models earn more", kept and amounts[-1] > 0, f"{listed} rao")
+    named = zip(HONEST_MODELS_BY_QUALITY, amounts, strict=True)
+    listed = ", ".join(f"{model} {format_tao(amount)}" for model, amount in named)
+    return Verdict("better models earn more", kept and amounts[-1] > 0, f"{listed} TAO")
 
 
 def cheating_miners_lose(accounts: Sequence[Account]) -> Verdict:
@@ -104,11 +106,11 @@ def cheating_miners_lose(accounts: Sequence[Account]) -> Verdict:
     }
     worst = min(honest, default=0)
     kept = bool(others) and all(2 * earned < worst for earned in others.values())
-    listed = ", ".join(f"{name} {earned}" for name, earned in others.items())
+    listed = ", ".join(f"{_short(name)} {format_tao(earned)}" for name, earned in others.items())
     return Verdict(
-        "random, relaying and offline miners earn less than half of the worst honest one",
+        "random, relaying, offline miners earn below half of the worst honest one",
         kept,
-        f"{listed}; worst honest {worst} rao",
+        f"{listed}; worst honest {format_tao(worst)} TAO",
     )
 
 
@@ -122,14 +124,10 @@ def cheating_validator_loses(accounts: Sequence[Account]) -> Verdict:
         for c in cheats
         for h in honest
     )
-    listed = ", ".join(
-        f"{a.player.name} {a.validator_rao * 1000 // max(1, a.player.stake_rao)}"
-        for a in honest + cheats
-    )
     return Verdict(
-        "the cheating validator earns less than half of an honest one, per stake",
+        "per stake, the cheating validator earns below half of an honest one",
         kept,
-        f"{listed} thousandths of the stake",
+        f"dividends per million staked: {_per_million(honest)}; the cheat's {_per_million(cheats)}",
     )
 
 
@@ -140,8 +138,8 @@ def lie_is_struck(strikes: Sequence[Strike]) -> Verdict:
         for s in strikes
     )
     listed = "; ".join(
-        f"epoch {s.epoch}: stood {s.stood_ticks} ticks, {s.proposer[:8]} lost {s.bond_rao} rao, "
-        f"{s.challenger[:8]} got {s.reward_rao}, {s.recycled_rao} recycled"
+        f"epoch {s.epoch}: struck after {s.stood_ticks}, lost {format_tao(s.bond_rao)} TAO, "
+        "half of it to the watcher"
         for s in strikes
     )
     return Verdict(
@@ -155,7 +153,8 @@ def books_balance(books: Sequence[EpochBooks]) -> Verdict:
     """Every rao of emission is paid, recycled or in the pot, in every epoch."""
     gaps = {b.epoch: b.gap_rao for b in books if b.gap_rao}
     drained = sum(b.drained_rao for b in books)
-    because = f"{drained} rao over {len(books)} epochs" + (f", gaps {gaps}" if gaps else "")
+    because = f"{format_tao(drained)} TAO over {len(books)} epochs"
+    because += f", gaps in rao by epoch: {gaps}" if gaps else ""
     return Verdict("the books balance to the rao", bool(books) and not gaps, because)
 
 
@@ -170,5 +169,17 @@ def claims_are_paid(accounts: Sequence[Account]) -> Verdict:
         if (a.server_rao, a.validator_rao) != (a.claimed_server_rao, a.claimed_validator_rao)
     }
     paid = sum(a.claimed_server_rao + a.claimed_validator_rao for a in accounts)
-    because = f"{paid} rao paid" + (f", open: {open_claims}" if open_claims else "")
+    because = f"{format_tao(paid)} TAO paid"
+    because += f", still open in rao: {open_claims}" if open_claims else ""
     return Verdict("every claim was paid", paid > 0 and not open_claims, because)
+
+
+def _short(name: str) -> str:
+    """`relay` of `miner-relay`."""
+    return name.partition("-")[2]
+
+
+def _per_million(validators: Sequence[Account]) -> str:
+    """Dividends over stake."""
+    rates = (a.validator_rao * 10**6 // max(1, a.player.stake_rao) for a in validators)
+    return ", ".join(f"{rate:,}" for rate in rates)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -24,8 +23,10 @@ from offchain.localnet.chain_process import ChainProcess, ChainSettings, free_po
 from offchain.localnet.demo.cast import LIAR, OWNER_COLDKEY, PLAYERS, WATCHER, Player, Role, player
 from offchain.localnet.demo.facts import Line, accounts, books, epoch_lines, strikes
 from offchain.localnet.demo.outcome import judge
-from offchain.localnet.demo.screen import Screen, report, tao
+from offchain.localnet.demo.report import report
+from offchain.localnet.demo.screen import Screen, tao
 from offchain.localnet.demo.stage import Keys, Stage, set_stage, start_subnet
+from offchain.localnet.exclusive import exclusive
 from offchain.localnet.supervisor import Service, Supervisor
 from offchain.protocol.errors import ChainError, ConfigError
 from offchain.settlement.history import epoch_of_id
@@ -69,9 +70,12 @@ def run(settings: DemoSettings) -> int:
     """
     began = time.monotonic()
     _check_models()
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
-    with Screen(settings.console) as screen, _chain(settings, screen) as chain:
+    _check_writable(settings.json_path)
+    with (
+        exclusive(FOLDER),
+        Screen(settings.console) as screen,
+        _chain(settings, screen) as chain,
+    ):
         stage = set_stage(chain.url, FOLDER / "deployments", screen.say)
         with Supervisor(FOLDER / "logs") as supervisor:
             play = Play(stage, chain, supervisor, screen, settings.epochs)
@@ -275,12 +279,26 @@ def _check_models() -> None:
         )
 
 
+def _check_writable(path: Path | None) -> None:
+    """Before a minute and a half of work, not after it; raises `ConfigError`."""
+    if path is None:
+        return
+    try:
+        path.touch()
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be written ({error.strerror})", next_step="Name another file."
+        ) from error
+
+
 @contextmanager
 def _chain(settings: DemoSettings, screen: Screen) -> Iterator[ChainProcess]:
     if settings.chain not in ("anvil", "ganache"):
         raise ConfigError(
             f"chain {settings.chain!r} is unknown", next_step="Choose anvil or ganache."
         )
+    screen.say("6 miners: 3 honest, 3 that cheat or leave; 4 validators: 3 honest, 1 bribed;")
+    screen.say(f"a liar, a watcher; each is a process with its log in {FOLDER / 'logs'}")
     screen.say(f"starting {settings.chain}, a block a second")
     kind = "ganache" if settings.chain == "ganache" else "anvil"
     with start_chain(ChainSettings(kind=kind, log_file=FOLDER / "chain.log")) as chain:
@@ -299,8 +317,13 @@ def _conclude(settings: DemoSettings, play: Play, screen: Screen, seconds: float
     found, money = accounts(play.stage, history), books(play.stage)
     struck = strikes(play.stage)
     verdicts = judge(found, money, struck)
+    screen.close()
     report(settings.console, play.lines, found, money, verdicts)
-    settings.console.print(f"{play.settled} epochs settled in {seconds:.0f} s", highlight=False)
+    settings.console.print(
+        f"\n{play.settled} epochs settled in {seconds:.0f} s; every process's log is in "
+        f"{FOLDER / 'logs'}",
+        highlight=False,
+    )
     if settings.json_path is not None:
         written = {
             "chain": settings.chain,
