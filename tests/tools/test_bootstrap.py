@@ -99,6 +99,16 @@ def test_call__silent_program__shows_that_it_still_works(checkout, monkeypatch, 
     assert "0 s  downloading x" in capsys.readouterr().out
 
 
+def test_call__long_line_of_a_program__never_wraps(checkout, monkeypatch, capsys):
+    (checkout / ".cache").mkdir()
+    monkeypatch.setattr(steps, "_HEARTBEAT_SECONDS", 0.1)
+    monkeypatch.setenv("COLUMNS", "80")
+    steps.call([sys.executable, "-c", "import time; print('x' * 200, flush=True); time.sleep(1)"])
+    beats = capsys.readouterr().out.splitlines()
+    assert any("xxx" in beat for beat in beats)
+    assert max(map(len, beats)) < 80
+
+
 @pytest.mark.parametrize(
     "output, fact",
     [
@@ -109,6 +119,10 @@ def test_call__silent_program__shows_that_it_still_works(checkout, monkeypatch, 
         ("npm error network request to the registry failed", "cannot be reached"),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", "differs"),
         ("npm error code EINTEGRITY", "differs"),
+        ("SSLError(SSLCertVerificationError: certificate verify failed: unable", "not trust"),
+        ("npm error code SELF_SIGNED_CERT_IN_CHAIN", "not trust"),
+        ("npm error code UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "not trust"),
+        ("npm error strange\nnpm error A complete log of this run can be found in: /x", "strange"),
         ("ERROR: No matching distribution found for torch==2.13.0", "does not have a package"),
         ("error: command '/usr/bin/gcc' failed with exit code 1", "no compiler"),
         ("first\n  last words  \n\n", "last words"),
@@ -148,6 +162,31 @@ def test_npm__no_node_on_the_machine__comes_from_pypi(monkeypatch):
     assert words[0].endswith("bin/node")
     assert words[1].endswith("npm-cli.js")
     assert "--require-hashes" in called[0]
+
+
+def test_ganache__npm_works_in_its_folder__and_keeps_the_machines_settings(tmp_path, monkeypatch):
+    """npm looks for its global settings under `--prefix`: certificates and mirrors got lost."""
+    calls = []
+
+    def fake(words, environment=None, directory=None):
+        calls.append(([str(word) for word in words], directory))
+        if directory:
+            package = directory / "node_modules" / "ganache"
+            package.mkdir(parents=True)
+            (package / "package.json").write_text('{"bin": {"ganache": "cli.js"}}')
+        return node_tools.GANACHE_VERSION
+
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setattr(node_tools, "VENV", tmp_path)
+    monkeypatch.setattr(node_tools, "GANACHE", tmp_path / "ganache")
+    monkeypatch.setattr(node_tools, "call", fake)
+    monkeypatch.setattr(node_tools.shutil, "which", lambda name: f"/usr/bin/{name}")
+    node_tools._install_ganache()
+    (words, directory), _ = calls
+    assert words[:2] == ["/usr/bin/npm", "install"]
+    assert "--prefix" not in words
+    assert directory == tmp_path / "ganache"
+    assert (tmp_path / "bin" / "ganache").stat().st_mode & 0o111
 
 
 def test_environment__foreign_folder__is_not_touched(tmp_path, monkeypatch):

@@ -32,6 +32,15 @@ _CAUSES = [
         ),
     ),
     (
+        r"certificate verify failed|CERTIFICATE_VERIFY_FAILED|SELF_SIGNED_CERT|UNABLE_TO_\w+_CERT"
+        r"|CERT_HAS_EXPIRED|UNABLE_TO_VERIFY_LEAF",
+        (
+            "a download failed because this machine does not trust the registry's certificate",
+            "name your network's certificates (`export PIP_CERT=FILE`, `npm config set cafile "
+            "FILE`) and run the same command again: what is done stays done",
+        ),
+    ),
+    (
         r"NameResolution|Temporary failure in name resolution|Failed to establish a new connection"
         r"|Max retries exceeded|Read timed out|ReadTimeout|ConnectTimeout|ProxyError|SSLError"
         r"|Connection (?:broken|aborted|reset|refused)|IncompleteRead|RemoteDisconnected"
@@ -62,6 +71,7 @@ def explain(output: str) -> SetupError:
         if re.search(pattern, output):
             return SetupError(fact, next_step, output)
     lines = [line.strip() for line in output.splitlines() if line.strip()]
+    lines = [line for line in lines if "complete log of this run" not in line]  # npm's last words
     last = lines[-1] if lines else "it said nothing"
     return SetupError(last, "read the log and try again", output)
 

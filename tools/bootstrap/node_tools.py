@@ -99,18 +99,17 @@ def ganache() -> Step:
 
 
 def _install_ganache() -> None:
-    """Its own shrinkwrap pins and checks all that it needs; no install script is run."""
+    """Its own shrinkwrap pins and checks all that it needs; no install script is run.
+
+    npm works in the folder, because with `--prefix` it overlooks the machine's own settings
+    (certificates, a mirror of the registry).
+    """
     npm = _npm()
     shutil.rmtree(GANACHE, ignore_errors=True)
     GANACHE.mkdir(parents=True)
-    flags: list[str | Path] = [
-        "--prefix",
-        GANACHE,
-        "--ignore-scripts",
-        "--no-save",
-        "--no-package-lock",
-    ]
-    call([*npm, "install", *flags, "--loglevel=error", f"ganache@{GANACHE_VERSION}"])
+    (GANACHE / "package.json").write_text('{"private": true}\n')
+    flags = ["--ignore-scripts", "--no-save", "--no-package-lock", "--loglevel=error"]
+    call([*npm, "install", *flags, f"ganache@{GANACHE_VERSION}"], directory=GANACHE)
     package = GANACHE / "node_modules" / "ganache"
     command = package / json.loads((package / "package.json").read_text())["bin"]["ganache"]
     launcher = VENV / "bin" / "ganache"

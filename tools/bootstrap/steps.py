@@ -53,6 +53,12 @@ def run_steps(steps: Sequence[Step]) -> None:
             return
         _check_disk(pending)
         LOG.write_text("")
+        if len(pending) == len(steps):
+            print(
+                f"Setting up this checkout, once: {len(steps)} steps, a few minutes and some GB, "
+                f"all in {VENV} and {CACHE}.\nCtrl-C and a failure lose only the step at work.",
+                flush=True,
+            )
         for number, step in enumerate(pending, 1):
             label = f"[{number}/{len(pending)}] {step.title}"
             print(f"{label} ...", flush=True)
@@ -107,7 +113,11 @@ def _only_one_at_a_time() -> Iterator[None]:
         yield
 
 
-def call(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> str:
+def call(
+    command: Sequence[str | Path],
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> str:
     """Run a program with its output in the log; that output. Raises `SetupError` when it fails."""
     words = [str(word) for word in command]
     lines: list[str] = []
@@ -121,12 +131,12 @@ def call(command: Sequence[str | Path], environment: Mapping[str, str] | None = 
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
-                cwd=ROOT,
+                cwd=directory or ROOT,
                 env={**os.environ, **(environment or {})},
             )
         except FileNotFoundError as error:
             raise SetupError(f"{words[0]} is missing", "run `make clean` and try again") from error
-        with program, _heartbeat(lines):
+        with program, _heartbeat(lines, f"{Path(words[0]).name} has said nothing yet"):
             assert program.stdout
             for line in program.stdout:
                 log.write(line)
@@ -138,16 +148,16 @@ def call(command: Sequence[str | Path], environment: Mapping[str, str] | None = 
 
 
 @contextlib.contextmanager
-def _heartbeat(lines: list[str]) -> Iterator[None]:
+def _heartbeat(lines: list[str], silence: str) -> Iterator[None]:
     """Now and then the newest line of a program, also while it says nothing."""
     over = threading.Event()
 
     def beat() -> None:
         started = time.monotonic()
         while not over.wait(_HEARTBEAT_SECONDS):
-            newest = next((words for line in lines[:-9:-1] if (words := line.split())), [])
-            seconds = time.monotonic() - started
-            print(f"      {seconds:3.0f} s  {' '.join(newest)[:80]}", flush=True)
+            newest = next((line for line in lines[:-9:-1] if line.strip()), silence)
+            line = f"      {time.monotonic() - started:3.0f} s  {' '.join(newest.split())}"
+            print(line[: shutil.get_terminal_size().columns - 1].rstrip(), flush=True)
 
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
