@@ -65,7 +65,7 @@ async def run(decoder: Path, tokens: int) -> None:
     answer, evidence = await ask(axon, dendrite, tokens)
     check_evidence(evidence)
     print(f"signed by {evidence.signer} with model {evidence.model.hex()[:16]}")
-    verifier = Verifier(decoder)
+    verifier = Verifier.open(decoder)
     verdict = verifier.check(PROMPT, answer)
     print(f"re-executed: {verdict.right} of {verdict.tokens} tokens are the model's own")
     forged = verifier.check(PROMPT, answer[:-1] + "~")

@@ -57,9 +57,7 @@ def make_miner(choice: EngineChoice, subnet: str = "") -> Miner:
     if name is EngineName.ONNX:
         return Miner.from_onnx(_path(choice), subnet)
     if name is EngineName.LLM:
-        from miners.llm import open_decoder
-
-        return Miner.from_engine(open_decoder(_path(choice), threads=choice.threads), subnet)
+        return Miner.from_decoder(_path(choice), subnet, threads=choice.threads)
     if name is EngineName.RAY:
         from miners.ray_engine import RayEngine
 

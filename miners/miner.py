@@ -16,32 +16,20 @@ from miners.chain_port import ChainPort
 from miners.checks import ModelReport, check_content, read_model, self_test
 from miners.engine import AnyEngine, Engine
 from miners.errors import MinerError
+from miners.handlers import Forward, annotated, model_handler
 from miners.llm.engine import TextEngine, is_text
 from miners.payday import ClaimPolicy, Payday
 from miners.profile import Profile, profile_here
+from miners.publishing import Shelf, check_publishing
 from offchain.protocol.errors import ChainError, ConfigError
 from offchain.subnets.base import load
-from offchain.wire import (
-    Axon,
-    CallError,
-    Code,
-    Egress,
-    Endpoint,
-    Hotkey,
-    Limits,
-    Synapse,
-    Tensor,
-)
-from offchain.wire.later import Later
-from offchain.wire.published import ModelPart, answer_part
+from offchain.wire import Axon, Egress, Endpoint, Hotkey, Limits
 from offchain.wire.receipts import NO_MODEL
 
 if TYPE_CHECKING:
     from miners.edge import Edge
 
 log = structlog.get_logger("evmtensor.miner")
-
-Forward = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +83,9 @@ class Miner:
         self.edge: Edge | None = None
         self.engine: AnyEngine | TextEngine | None = None
         self._forward: Forward | None = None
-        self._files: dict[bytes, bytes] = {}  # by hash: what may be published
+        self._shelf = Shelf()  # what may be published
+        self._content: bytes | None = None  # of a model's file
+        self._folder: Path | None = None  # of a decoder
         self._path: Path | None = None  # where SIGHUP finds a better model
         self._hotkey: Hotkey | None = None
         self._chain: ChainPort | None = None
@@ -136,11 +126,13 @@ class Miner:
         return miner
 
     @classmethod
-    def from_decoder(cls, path: str | Path, subnet: str = "text") -> "Miner":
+    def from_decoder(cls, path: str | Path, subnet: str = "text", *, threads: int = 1) -> "Miner":
         """A miner for a decoder's folder (see `miners.llm`). ModelError if it cannot be served."""
         from miners.llm import open_decoder
 
-        return cls.from_engine(open_decoder(Path(path)), subnet)
+        miner = cls.from_engine(open_decoder(Path(path), threads=threads), subnet)
+        miner._folder = Path(path)
+        return miner
 
     @classmethod
     def from_torch(
@@ -181,6 +173,7 @@ class Miner:
         ChainError as `chain`.
         """
         settings = settings or Settings()
+        check_publishing(self.subnet, settings.publish)
         self._chain, self._hotkey = chain, hotkey
         if self.engine is not None:
             await self.engine.check()
@@ -205,7 +198,7 @@ class Miner:
                 self.edge = Edge(self, settings.http_token)
                 await self.edge.serve(port=settings.http_port)
             await self._ensure_registered(settings.max_burn_rao)
-            await self._commit(self.model_hash, self._files.get(self.model_hash))
+            await self._commit(self.model_hash, self._content)
             public = settings.public_host or settings.host
             port = settings.public_port or self.axon.port
             await asyncio.to_thread(chain.serve_axon, public, port)
@@ -287,18 +280,15 @@ class Miner:
         await self.close()
 
     def _keep(self, content: bytes) -> None:
-        # The one before too: its last answers may still be checked.
-        kept = [c for c in self._files.values() if c != content][-1:]
-        self._files = {sha256(c).digest(): c for c in [*kept, content]}
+        self._content = content
+        self._shelf.put({sha256(content).digest(): content})
 
     def _publisher(self) -> Forward:
-        if not self._files:
-            raise MinerError("miner: has no model file to publish", next_step="Drop --publish.")
+        if self._folder is not None:
+            from miners.llm.folder import published_files
 
-        def forward(synapse: ModelPart) -> ModelPart:
-            return answer_part(synapse, self._files)
-
-        return forward
+            self._shelf.put(published_files(self._folder, self.subnet.MODEL.max_bytes))
+        return self._shelf.publisher()
 
     def _with_content(self, content: bytes) -> "Miner":
         self.report = self_test(content, self.subnet.MODEL)
@@ -309,7 +299,7 @@ class Miner:
     def _handler(self) -> Forward:
         kind = self.subnet.SYNAPSE
         if self._forward is not None:
-            return _annotated(self._forward, kind)
+            return annotated(self._forward, kind)
         if self.engine is None:
             raise MinerError(
                 "miner: nothing to serve", next_step="Use from_onnx, from_torch or forward."
@@ -318,7 +308,7 @@ class Miner:
             from miners.llm.answers import text_handler
 
             return text_handler(self.engine)
-        return _annotated(_model_handler(self.engine, self.subnet), kind)
+        return annotated(model_handler(self.engine, self.subnet), kind)
 
     async def _ensure_registered(self, max_burn_rao: int) -> None:
         chain, hotkey = self._chain, self._hotkey
@@ -366,43 +356,3 @@ class Miner:
 def _on_stop(act: Callable[[], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, act)
-
-
-def _model_handler(
-    engine: AnyEngine, subnet: ModuleType
-) -> "Callable[[Synapse], asyncio.Future[Synapse] | Later]":
-    """Message fields are the model's inputs and outputs by name."""
-    inputs, outputs = subnet.MODEL.inputs, tuple(subnet.MODEL.outputs)
-
-    def forward(synapse: Synapse) -> "asyncio.Future[Synapse] | Later":
-        feed = {
-            name: getattr(synapse, name).numpy(dtype=spec.dtype, shape=spec.shape)
-            for name, spec in inputs.items()
-        }
-        if len({len(array) for array in feed.values()}) != 1:
-            raise CallError(Code.BAD_REQUEST, "inputs of different lengths")
-
-        def fill(results: dict[str, Any], model: bytes) -> Synapse:
-            for name in outputs:
-                setattr(synapse, name, Tensor.of(results[name]))
-            synapse.model_hash = model  # type: ignore[attr-defined]  # the one that really answered
-            return synapse
-
-        return engine.submit(feed, fill)
-
-    return forward
-
-
-def _annotated(function: Forward, kind: type[Synapse]) -> Forward:
-    # The axon routes by annotation; a function of a single-message subnet need not repeat it.
-    if asyncio.iscoroutinefunction(function):
-
-        async def forward(synapse):  # type: ignore[no-untyped-def]
-            return await function(synapse)
-    else:
-
-        def forward(synapse):  # type: ignore[no-untyped-def,misc]
-            return function(synapse)
-
-    forward.__annotations__ = {"synapse": kind, "return": kind}
-    return forward

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run somebody else's model: in a process of its own, with nothing to read and little to use up.
+"""A process in which somebody else's model may run: nothing to read and little to use up.
 
-What the child has: the model's and the inputs' bytes on a pipe, an empty directory, no
-environment, no descriptors, the walls that this kernel permits (`walls.py`; `standing_walls` tells
-which), and a parent that kills it. The model is parsed there too: a parser that a file crashes is
-not ours.
+What the child has: an order (the model and the question, as bytes on a pipe), an empty directory,
+no environment, no descriptors, the walls that this kernel permits (`walls.py`; `standing_walls`
+tells which), and a parent that kills it. The order is a task's, one of the modules that
+
+    TASK                 their own name, for `in_sandbox`
+    prepare()            import what they need, before the walls stand
+    execute(order)       do it, behind them: bytes, or ModelError
+
+`untrusted.py` runs models of tensors, `llm/untrusted.py` decoders. The model is parsed there too:
+a parser that a file crashes is not ours.
 
 What it has not: protection against a hole in the kernel. Run validators of untrusted models under
 a user without secrets.
@@ -16,16 +22,15 @@ import struct
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import msgspec
 
-from miners.errors import ModelError, SandboxError
+from miners.errors import ModelError, RequestError, SandboxError
 from miners.walls import ALL, Walls
-from offchain.subnets.base import ModelInterface
-from offchain.wire import Tensor, TensorError
+from offchain.wire import TensorError
 
 _ROOT = Path(__file__).resolve().parents[1]
 _WALLS = Path(__file__).resolve().with_name("walls.py")
@@ -44,78 +49,25 @@ class SandboxLimits:
     walls: tuple[str, ...] = ALL  # to be raised if the kernel permits it
 
 
-class _Spec(msgspec.Struct):
-    dtype: str
-    shape: tuple[int | None, ...]
-
-
-class _Order(msgspec.Struct):
-    content: memoryview
-    inputs: dict[str, _Spec]
-    outputs: dict[str, _Spec]
-    max_bytes: int
-    feeds: list[dict[str, Tensor]]
-
-
-class _Result(msgspec.Struct):
+class _Outcome(msgspec.Struct):
     error: str = ""
-    answers: list[dict[str, Tensor]] = []
-    is_exact: bool = False
+    answer: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What came out: outputs per feed, and whether the model's operators are exact everywhere."""
+def in_sandbox(task: str, order: bytes, limits: SandboxLimits | None = None) -> bytes:
+    """What the module `task` makes of the order.
 
-    answers: list[dict[str, Any]]
-    is_exact: bool
-
-
-def run_untrusted(
-    content: bytes,
-    interface: ModelInterface,
-    feeds: list[dict[str, Any]],
-    limits: SandboxLimits | None = None,
-) -> list[dict[str, Any]]:
-    """Outputs of a foreign model for every feed; ModelError as `execute_untrusted`."""
-    return execute_untrusted(content, interface, feeds, limits).answers
-
-
-def execute_untrusted(
-    content: bytes,
-    interface: ModelInterface,
-    feeds: list[dict[str, Any]],
-    limits: SandboxLimits | None = None,
-) -> Run:
-    """Runs a foreign model on every feed (name -> array), each alone.
-
-    Raises ModelError if the model is refused, fails, is killed for what it used, or answers with
-    anything but finite arrays of the subnet's types; SandboxError if it never got that far.
+    Raises ModelError if the model is refused, fails, or is killed for what it used; SandboxError if
+    it never got that far.
     """
-    limits = limits or SandboxLimits()
-    if len(content) > interface.max_bytes:
-        raise ModelError(f"sandbox: {len(content)} bytes, wanted at most {interface.max_bytes}")
-    order = _Order(
-        memoryview(content),
-        {name: _Spec(s.dtype, s.shape) for name, s in interface.inputs.items()},
-        {name: _Spec(s.dtype, s.shape) for name, s in interface.outputs.items()},
-        interface.max_bytes,
-        [{name: Tensor.of(array) for name, array in feed.items()} for feed in feeds],
-    )
-    raw = _run_child(msgspec.msgpack.encode(order), limits)
+    raw = _run_child(task, order, limits or SandboxLimits())
     try:
-        result = msgspec.msgpack.decode(raw, type=_Result)
+        outcome = msgspec.msgpack.decode(raw, type=_Outcome)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ModelError("sandbox: the child's answer is not one") from error
-    if result.error:
-        raise ModelError(f"sandbox: {result.error}")
-    if len(result.answers) != len(feeds):
-        raise ModelError("sandbox: answers are missing")
-    try:
-        answers = [_checked(a, f, interface) for a, f in zip(result.answers, feeds, strict=True)]
-    except (TensorError, KeyError) as error:
-        raise ModelError(f"sandbox: {error}") from error
-    return Run(answers, result.is_exact)
+    if outcome.error:
+        raise ModelError(f"sandbox: {outcome.error}")
+    return outcome.answer
 
 
 def standing_walls() -> tuple[str, ...]:
@@ -133,20 +85,9 @@ def standing_walls() -> tuple[str, ...]:
     return tuple(done.stdout.split())
 
 
-def _checked(
-    answer: dict[str, Tensor], feed: dict[str, Any], interface: ModelInterface
-) -> dict[str, Any]:
-    rows = len(next(iter(feed.values())))
-    arrays = {}
-    for name, spec in interface.outputs.items():
-        shape = tuple(rows if size is None else size for size in spec.shape)
-        arrays[name] = answer[name].numpy(dtype=spec.dtype, shape=shape)
-    return arrays
-
-
-def _run_child(order: bytes, limits: SandboxLimits) -> bytes:
-    command = [sys.executable, "-I", "-c", _CHILD, str(_WALLS), str(_ROOT), ",".join(limits.walls)]
-    command += map(str, _numbers(limits))
+def _run_child(task: str, order: bytes, limits: SandboxLimits) -> bytes:
+    words = [str(_WALLS), str(_ROOT), ",".join(limits.walls), task]
+    command = [sys.executable, "-I", "-c", _CHILD, *words, *map(str, _numbers(limits))]
     with TemporaryDirectory(prefix="sandbox-") as empty:
         child = subprocess.Popen(
             command,
@@ -203,18 +144,14 @@ walls = module.Walls(tuple(sys.argv[3].split(",")))
 walls.before_imports()
 sys.path.insert(0, sys.argv[2])
 from miners.sandbox import child_main
-child_main(walls, *map(int, sys.argv[4:]))
+child_main(walls, sys.argv[4], *map(int, sys.argv[5:]))
 """
 
 
-def child_main(walls: Walls, memory_bytes: int, cpu_s: int, answer_bytes: int) -> None:
+def child_main(walls: Walls, task: str, memory_bytes: int, cpu_s: int, answer_bytes: int) -> None:
     """The child's whole life."""
-    import onnx  # noqa: F401  # everything is imported before the doors close
-    import onnxruntime  # noqa: F401
-
-    import miners.providers
-    import miners.quantize  # noqa: F401
-
+    module = import_module(task)
+    module.prepare()  # everything is imported before the doors close
     walls.after_imports(
         Path(),
         {
@@ -230,40 +167,13 @@ def child_main(walls: Walls, memory_bytes: int, cpu_s: int, answer_bytes: int) -
     sys.stdout.buffer.flush()
     (size,) = _LENGTH.unpack(sys.stdin.buffer.read(_LENGTH.size))
     try:
-        result = _execute(sys.stdin.buffer.read(size))
-    except (ModelError, TensorError) as error:
-        result = _Result(error=str(error))
+        outcome = _Outcome(answer=module.execute(sys.stdin.buffer.read(size)))
+    except (ModelError, RequestError, TensorError) as error:
+        outcome = _Outcome(error=str(error))
     except MemoryError:
-        result = _Result(error="out of memory")
-    raw = msgspec.msgpack.encode(result)
-    if len(raw) > answer_bytes:
-        raw = msgspec.msgpack.encode(_Result(error="answers over the size"))
-    sys.stdout.buffer.write(raw)
+        outcome = _Outcome(error="out of memory")
+    if len(outcome.answer) > answer_bytes:
+        outcome = _Outcome(error="answers over the size")
+    sys.stdout.buffer.write(msgspec.msgpack.encode(outcome))
     sys.stdout.buffer.flush()
     os._exit(0)
-
-
-def _execute(raw: bytes) -> _Result:
-    from miners.checks import check_content, first_line
-    from miners.providers import open_session
-    from miners.quantize import float_operators
-    from offchain.subnets.base import TensorSpec
-
-    order = msgspec.msgpack.decode(raw, type=_Order)
-    interface = ModelInterface(
-        {name: TensorSpec(s.dtype, s.shape) for name, s in order.inputs.items()},
-        {name: TensorSpec(s.dtype, s.shape) for name, s in order.outputs.items()},
-        order.max_bytes,
-    )
-    content = bytes(order.content)
-    check_content(content, interface)
-    session, _ = open_session(content, ["CPUExecutionProvider"])
-    names = list(order.outputs)
-    answers = []
-    for feed in order.feeds:
-        try:
-            outputs = session.run(names, {name: t.numpy() for name, t in feed.items()})
-        except Exception as error:  # onnxruntime's errors have no common base
-            return _Result(error=f"the model fails: {first_line(error)}")
-        answers.append({name: Tensor.of(array) for name, array in zip(names, outputs, strict=True)})
-    return _Result(answers=answers, is_exact=not float_operators(content))

@@ -29,10 +29,18 @@ class CachedDecoder:
     """
 
     def __init__(
-        self, folder: DecoderFolder, *, threads: int = 1, providers: list[str] | None = None
+        self,
+        folder: DecoderFolder,
+        *,
+        content: bytes | None = None,
+        threads: int = 1,
+        providers: list[str] | None = None,
     ) -> None:
-        """ModelError if the file is unsafe or not the graph that the folder describes."""
-        content = _read(folder.model_file)
+        """ModelError if the graph is unsafe or not what the folder describes. It is read from the
+        folder's file unless its `content` is given.
+        """
+        content = _read(folder.model_file) if content is None else content
+        check_safety(content, str(folder.model_file))
         self._session, self.provider = open_session(content, providers, threads=threads)
         self._folder = folder
         self._device = DEVICES.get(self.provider, "cpu")
@@ -165,6 +173,4 @@ def _read(path: Path) -> bytes:
         raise ModelError(
             f"{path}: {size} bytes", next_step="Install `evmtensor[genai]` for large models."
         )
-    content = path.read_bytes()
-    check_safety(content, str(path))
-    return content
+    return path.read_bytes()

@@ -10,13 +10,15 @@ project exports also runs there, and the other way round if the graph is of plai
 """
 
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import msgspec
 
 from miners.errors import ModelError
+from offchain.wire.errors import CallError
+from offchain.wire.manifest import manifest_of, read_manifest
 
 CONFIG = "genai_config.json"
 MODEL_FILE = "model.onnx"
@@ -97,13 +99,26 @@ class DecoderFolder:
     @classmethod
     def read(cls, path: Path) -> "DecoderFolder":
         """ModelError unless the folder is one."""
-        config = _decode(path / CONFIG, _Config).model
+        tokenizer = path / TOKENIZER_FILE
+        folder = cls.described(
+            path, _content(path / CONFIG), _content(tokenizer) if tokenizer.is_file() else b""
+        )
+        if not folder.model_file.is_file():
+            raise ModelError(
+                f"{path}: has no {folder.model_file.name}", next_step="Export the decoder again."
+            )
+        return folder
+
+    @classmethod
+    def described(cls, path: Path, config_file: bytes, tokenizer_file: bytes) -> "DecoderFolder":
+        """What these two files say about a folder, whose files need not lie on a disk. ModelError
+        unless they describe one.
+        """
+        config = _decode(path / CONFIG, config_file, _Config).model
         graph = config.decoder
         model_file = path / graph.filename
-        if model_file.parent != path or not model_file.is_file():
-            raise ModelError(
-                f"{path}: has no {graph.filename}", next_step="Export the decoder again."
-            )
+        if model_file.parent != path:
+            raise ModelError(f"{path / CONFIG}: names {graph.filename}, wanted a file beside it")
         ends = config.eos_token_id
         names, outputs = graph.inputs, graph.outputs
         return cls(
@@ -123,7 +138,7 @@ class DecoderFolder:
             present=_named(
                 graph.num_hidden_layers, outputs.present_key_names, outputs.present_value_names
             ),
-            is_bytes=_is_bytes(path / TOKENIZER_FILE),
+            is_bytes=_is_bytes(path / TOKENIZER_FILE, tokenizer_file),
         )
 
 
@@ -133,18 +148,34 @@ def is_decoder(path: Path) -> bool:
 
 
 def folder_hash(path: Path) -> bytes:
-    """What names a folder on chain: SHA-256 over the lines `sha256(file)  name` of its files,
-    sorted by name; hidden files and folders inside are left out.
+    """What names a folder on chain: SHA-256 of its manifest (`offchain.wire.manifest`); hidden
+    files and folders inside are left out.
     """
-    lines = []
-    for file in sorted(path.iterdir(), key=lambda p: p.name):
-        if file.is_file() and not file.name.startswith("."):
-            with file.open("rb") as stream:
-                digest = sha256()
-                while block := stream.read(2**20):
-                    digest.update(block)
-            lines.append(f"{digest.hexdigest()}  {file.name}\n")
-    return sha256("".join(lines).encode()).digest()
+    return sha256(_manifest(path)).digest()
+
+
+def published_files(path: Path, max_bytes: int) -> dict[bytes, bytes | Path]:
+    """What a miner gives away of a folder, by hash: the manifest, and the files that it names.
+    ModelError if validators could not fetch the decoder and run it again.
+    """
+    manifest = _manifest(path)
+    try:
+        names = read_manifest(manifest)
+    except CallError as error:
+        raise ModelError(f"{path}: {error}", next_step="Rename or remove files.") from error
+    if not DecoderFolder.read(path).is_bytes:
+        raise ModelError(
+            f"{path}: validators re-execute decoders whose tokens are bytes, and its are not",
+            next_step="Drop --publish.",
+        )
+    size = len(manifest) + sum((path / name).stat().st_size for name in names)
+    if size > max_bytes:
+        raise ModelError(
+            f"{path}: {size} bytes, validators of this subnet fetch at most {max_bytes}",
+            next_step="Drop --publish.",
+        )
+    files: dict[bytes, bytes | Path] = {digest: path / name for name, digest in names.items()}
+    return files | {sha256(manifest).digest(): manifest}
 
 
 def byte_vocabulary() -> dict[str, int]:
@@ -160,25 +191,45 @@ def _named(layers: int, key: str, value: str) -> tuple[str, ...]:
     return tuple(name.replace("%d", str(n)) for n in range(layers) for name in (key, value))
 
 
-def _is_bytes(path: Path) -> bool:
-    if not path.is_file():
+def _manifest(path: Path) -> bytes:
+    return manifest_of(
+        {
+            file.name: _file_hash(file)
+            for file in path.iterdir()
+            if file.is_file() and not file.name.startswith(".")
+        }
+    )
+
+
+def _file_hash(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return file_digest(stream, "sha256").digest()
+
+
+def _is_bytes(path: Path, content: bytes) -> bool:
+    if not content:
         return False
-    model = _decode(path, _TokenizerFile).model
+    model = _decode(path, content, _TokenizerFile).model
     if model.merges or not isinstance(model.vocab, dict):
         return False
     return byte_vocabulary().items() <= model.vocab.items()
 
 
-def _decode(path: Path, kind: type[T]) -> T:
+def _content(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
             raise ModelError(f"{path}: over {MAX_CONFIG_BYTES} bytes")
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        return path.read_bytes()
     except OSError as error:
         raise ModelError(
             f"{path}: cannot be read ({error.strerror})",
             next_step="Name the folder of a decoder: `python -m miners.llm.train --out decoder` "
             "makes one.",
         ) from error
+
+
+def _decode(path: Path, content: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(content, type=kind)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ModelError(f"{path}: {error}") from error

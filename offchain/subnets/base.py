@@ -7,8 +7,8 @@ A subnet is one module in this package with
     MODEL                  a `ModelInterface`: the tensors a miner's model takes and returns,
                            named as the message's fields
     TIMEOUT_S              how long a validator waits for an answer
-    REEXECUTION            "off" (if missing), "optional" or "required": whether published models
-                           are re-executed (`offchain/validator/audit.py`)
+    REEXECUTION            "off" (if missing), "optional" or "required": whether models are
+                           published and re-executed (`offchain/validator/audit.py`)
     tasks(seed, uids)      -> list[Task]: one question per uid, all different
     score(task, answer, latency_s) -> float in [0, 1]; raises WireError for a malformed answer
     (the caller scores 0)
@@ -40,11 +40,14 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class ModelInterface:
-    """What a subnet demands of a model: named tensors in and out, and a size."""
+    """What a subnet demands of a model: named tensors in and out, and a size. `is_folder`: it is a
+    decoder's folder, which describes its own tensors; then the size is what validators would fetch.
+    """
 
     inputs: Mapping[str, TensorSpec]
     outputs: Mapping[str, TensorSpec]
     max_bytes: int
+    is_folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)

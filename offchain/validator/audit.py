@@ -6,10 +6,10 @@ committed model is fetched, if it publishes it, and run on that question in the 
 that the model does not give strikes the miner: it scores 0 until its answers agreed CLEAN_AUDITS
 times in a row. A struck miner is audited in every round.
 
-What is not proof by itself (another model named in the receipt, a model that does not run) may
-come of a swap or of a busy machine: it strikes when it is still so DOUBT_S later.
+What is not proof by itself (another model named in the receipt, no receipt, a model that does not
+run) may come of a swap or of a busy machine: it strikes when it is still so DOUBT_S later.
 A subnet says in REEXECUTION what publishing means: "optional" (who does not publish is not
-audited), "required" (it is struck), "off".
+audited), "required" (it is struck, and so is a miner whose model cannot be fetched), "off".
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 from types import ModuleType
@@ -29,22 +28,20 @@ from eth_hash.auto import keccak
 
 from offchain.chain.files import write_durably
 from offchain.protocol.errors import EvmtensorError
-from offchain.subnets.base import Commitment, ModelInterface, Task
-from offchain.wire import CallError, Dendrite, Endpoint, TensorError
+from offchain.subnets.base import Commitment, Task
+from offchain.validator.models import ModelStore
+from offchain.wire import CallError, Dendrite, Endpoint
 from offchain.wire.dendrite import Reply
-from offchain.wire.published import fetch_model
 
-# (model file, interface, inputs, the miner's outputs) -> whether the model gives them, None if this
-# machine could not find out; an EvmtensorError if the model cannot be run. `miners.reexecute` has
-# one; this package does not know it.
-Reexecute = Callable[[bytes, ModelInterface, Mapping[str, Any], Mapping[str, Any]], bool | None]
+# (the model's files by name, subnet, question, the miner's answer) -> whether the model gives it,
+# None if this machine could not find out; an EvmtensorError if the model cannot be run.
+# `miners.reexecute` has one; this package does not know it.
+Reexecute = Callable[[Mapping[str, bytes], ModuleType, Any, Any], bool | None]
 
 CLEAN_AUDITS = 8
 TRIES_PER_ROUND = 4  # most miners may not publish: look on for one that does
-FETCH_S = 60.0
 RECEIPT_S = 3.0  # receipts come every half second
 DOUBT_S = 120.0  # commitments are read anew every few blocks
-KEPT_MODELS = 64
 KEPT_EVIDENCE = 256
 log = structlog.get_logger("evmtensor.validator")
 
@@ -79,8 +76,9 @@ class Auditor:
         reexecute: Reexecute,
         now: Callable[[], float] = monotonic,
     ) -> None:
-        self._subnet, self._dendrite, self._reexecute = subnet, dendrite, reexecute
+        self._subnet, self._reexecute = subnet, reexecute
         self._folder, self._now = folder, now
+        self._models = ModelStore(dendrite, folder / "models")
         self._is_required = subnet.REEXECUTION == "required"
         self._strikes = _load(folder / "strikes.json")
         self._doubts: dict[int, tuple[str, float]] = {}  # kind, and since when
@@ -121,25 +119,31 @@ class Auditor:
             try:
                 if await self._audit(item, model):
                     return
-            except (CallError, OSError) as error:  # OSError: our own disk
+            except CallError as error:
                 log.info("audit failed", uid=item.uid, reason=str(error))
+                if self._is_required:
+                    self._doubt(item, "its model cannot be fetched")
+            except OSError as error:  # our own disk
+                log.warning("audit failed", uid=item.uid, reason=str(error))
 
     async def _audit(self, item: Answered, model: bytes) -> bool:
         """Whether anything was found out."""
-        content = await self._file(item.endpoint, model)
-        if content is None:
+        files = await self._models.fetch(item.endpoint, model, self._subnet.MODEL)
+        if files is None:
             if self._is_required:
                 self._doubt(item, "its model is not published")
             return False
         named = await _named_model(item.reply)
-        if named is None:
-            return False  # without a receipt nobody can show what this answer was
+        if named is None:  # nobody could show what this answer was
+            self._doubt(item, "its receipts do not come")
+            return False
         if named != model:
             self._doubt(item, "its receipt names another model", named.hex())
             return False
         self.audits += 1
+        question, answer = item.task.synapse, item.reply.synapse
         try:
-            agrees = await asyncio.to_thread(self._execute, item, content)
+            agrees = await asyncio.to_thread(self._reexecute, files, self._subnet, question, answer)
         except EvmtensorError as error:
             self._doubt(item, "its model does not run", str(error))
             return True
@@ -148,22 +152,9 @@ class Auditor:
         if agrees:
             self._clear(item)
         else:
-            self._keep_evidence(item, model)
+            self._keep_evidence(item)
             self._strike(item, "its answer is not its model's")
         return True
-
-    def _execute(self, item: Answered, content: bytes) -> bool | None:
-        interface: ModelInterface = self._subnet.MODEL
-        question, answer = item.task.synapse, item.reply.synapse
-        feed = {name: getattr(question, name).numpy() for name in interface.inputs}
-        try:
-            given = {
-                name: getattr(answer, name).numpy(dtype=spec.dtype)
-                for name, spec in interface.outputs.items()
-            }
-        except (TensorError, AttributeError):  # no answer of the subnet's form
-            return False
-        return self._reexecute(content, interface, feed, given)
 
     # verdicts
 
@@ -197,39 +188,17 @@ class Auditor:
         state = {str(k): [s.reason, s.clean] for k, s in self._strikes.items()}
         write_durably(self._folder / "strikes.json", json.dumps(state, sort_keys=True).encode())
 
-    # files
-
-    async def _file(self, endpoint: Endpoint, model: bytes) -> bytes | None:
-        path = self._folder / "models" / f"{model.hex()}.onnx"
-        if path.exists():
-            content = path.read_bytes()
-            if sha256(content).digest() == model:
-                return content
-        limit = self._subnet.MODEL.max_bytes
-        fetched = await fetch_model(
-            self._dendrite, endpoint, model, max_bytes=limit, timeout_s=FETCH_S
-        )
-        if fetched is not None:
-            _store(path, fetched, KEPT_MODELS)
-        return fetched
-
-    def _keep_evidence(self, item: Answered, model: bytes) -> None:
-        """The signed answer with question and model: what anybody can repeat the audit from."""
-        evidence = item.reply.evidence()
-        if evidence is None:
+    def _keep_evidence(self, item: Answered) -> None:
+        """The signed answer with its question: what anybody can repeat the audit from."""
+        exhibit = item.reply.exhibit(item.task.synapse)
+        if exhibit is None:
             return
-        interface: ModelInterface = self._subnet.MODEL
-        bodies = {
-            name: getattr(source, name).numpy().tolist()
-            for source, names in (
-                (item.task.synapse, interface.inputs), (item.reply.synapse, interface.outputs),
-            )
-            for name in names
-            if getattr(source, name, None) is not None
-        }  # fmt: skip
-        content = {"evidence": json.loads(evidence.to_json()), "model": model.hex(), **bodies}
-        name = f"{item.registration_id:x}-{evidence.answer.hex()[:16]}.json"
-        _store(self._folder / "evidence" / name, json.dumps(content).encode(), KEPT_EVIDENCE)
+        name = f"{item.registration_id:x}-{exhibit.evidence.answer.hex()[:16]}.json"
+        path = self._folder / "evidence" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(path, exhibit.to_json())
+        for old in sorted(path.parent.glob("*.json"), key=_age)[:-KEPT_EVIDENCE]:
+            old.unlink(missing_ok=True)
 
 
 async def _named_model(reply: Reply[Any]) -> bytes | None:
@@ -246,12 +215,8 @@ def _by_tick(commitment: Commitment) -> int:
     return commitment.tick
 
 
-def _store(path: Path, content: bytes, kept: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_durably(path, content)
-    files = sorted(path.parent.glob(f"*{path.suffix}"), key=lambda p: p.stat().st_mtime)
-    for old in files[:-kept]:
-        old.unlink(missing_ok=True)
+def _age(path: Path) -> float:
+    return path.stat().st_mtime
 
 
 def _load(path: Path) -> dict[int, Strike]:

@@ -15,6 +15,7 @@ import msgspec
 from offchain.wire.door import Door
 from offchain.wire.egress import Egress, Endpoint
 from offchain.wire.errors import CallError, Code, EgressError, HandshakeError, WireError
+from offchain.wire.exhibit import Exhibit
 from offchain.wire.handshake import Dialer, Keys, Mode
 from offchain.wire.identity import Domain, Hotkey
 from offchain.wire.limits import Limits
@@ -47,6 +48,21 @@ class Reply(Generic[S]):
     def evidence(self) -> Evidence | None:
         """What shows this answer to a third party; None until the miner's receipt has come."""
         return None if self.asked is None else self.asked.evidence()
+
+    def exhibit(self, question: S) -> Exhibit | None:
+        """The same with the answer, as it came, and the question that it answers."""
+        asked, evidence = self.asked, self.evidence()
+        if asked is None or evidence is None or asked.future.exception() is not None:
+            return None
+        messages: Codec[S] = codec(type(question))
+        return Exhibit(
+            evidence,
+            asked.number,
+            messages.route,
+            messages.encode_question(question),
+            bytes(asked.future.result()),
+            asked.part_hashes,
+        )
 
 
 @dataclass(slots=True)

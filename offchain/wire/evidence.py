@@ -9,27 +9,44 @@ import argparse
 from pathlib import Path
 
 from offchain.wire.errors import ReceiptError
+from offchain.wire.exhibit import Exhibit, check_exhibit
 from offchain.wire.receipts import Evidence, check_equivocation, check_evidence
 
 
-def read_evidence(path: Path) -> Evidence:
-    """The evidence in a file, unchecked; ReceiptError for anything else."""
+def read_evidence(path: Path) -> Evidence | Exhibit:
+    """The evidence in a file, with or without the bodies, unchecked; ReceiptError for anything
+    else.
+    """
     try:
-        return Evidence.from_json(path.read_bytes())
+        content = path.read_bytes()
     except OSError as error:
         raise ReceiptError(f"evidence: {path} cannot be read ({error.strerror})") from error
+    try:
+        return Exhibit.from_json(content)
+    except ReceiptError:  # a file without bodies: the error of that form says more
+        return Evidence.from_json(content)
+
+
+def checked(found: Evidence | Exhibit) -> Evidence:
+    """The evidence, if everything in the file holds; ReceiptError otherwise."""
+    if isinstance(found, Exhibit):
+        check_exhibit(found)
+        return found.evidence
+    check_evidence(found)
+    return found
 
 
 def verdict(paths: list[Path]) -> str:
     """One sentence about one or two files; ReceiptError if they show nothing."""
-    if len(paths) == 2:
-        one, other = (read_evidence(path) for path in paths)
+    found = [read_evidence(path) for path in paths]
+    if len(found) == 2:
+        one, other = (checked(item) for item in found)
         return f"{check_equivocation(one, other)} signed two different answers to one request"
-    evidence = read_evidence(paths[0])
-    check_evidence(evidence)
+    evidence = checked(found[0])
+    bodies = ", both in this file" if isinstance(found[0], Exhibit) else ""
     return (
         f"{evidence.signer} answered request {evidence.request.hex()} of {evidence.caller} "
-        f"with {evidence.answer.hex()}, model {evidence.model.hex()}"
+        f"with {evidence.answer.hex()}{bodies}, model {evidence.model.hex()}"
     )
 
 

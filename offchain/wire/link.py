@@ -200,6 +200,7 @@ class Link(WSListener):
             raise CallError(Code.CLOSED, f"{self.peer.hotkey}: {self.why}")
         body_hash = blake3(body).digest()
         asked = Asked(
+            number,
             receipts.request_hash(self.session.id, number, route, body_hash),
             self._loop.create_future(),
             perf_counter(),

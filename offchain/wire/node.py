@@ -44,12 +44,14 @@ class Asked:
     """
 
     __slots__ = (
-        "answer", "arrived", "batch", "future", "index", "last_part", "model", "part_bytes",
-        "part_hashes", "request", "sent", "take_part",
+        "answer", "arrived", "batch", "future", "index", "last_part", "model", "number",
+        "part_bytes", "part_hashes", "request", "sent", "take_part",
     )  # fmt: skip
 
-    def __init__(self, request: bytes, future: "asyncio.Future[memoryview]", sent: float) -> None:
-        self.request, self.future, self.sent = request, future, sent
+    def __init__(
+        self, number: int, request: bytes, future: "asyncio.Future[memoryview]", sent: float
+    ) -> None:
+        self.number, self.request, self.future, self.sent = number, request, future, sent
         self.arrived = 0.0
         self.answer = b""
         self.model = receipts.NO_MODEL

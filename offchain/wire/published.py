@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Published models: a miner that wants its answers to be checkable gives its file away, in parts.
+"""Published models: a miner that wants its answers to be checkable gives its files away, in parts.
 
-Whoever fetches one decides beforehand how large it may be, and believes nothing but its hash.
+A model is one file, or a folder: then its hash is that of the folder's manifest, which is
+published like a file and names the others. Whoever fetches one decides beforehand how large it may
+be, and believes nothing but its hash.
 """
 
+import asyncio
+from collections.abc import Mapping
 from hashlib import sha256
+from pathlib import Path
 from time import monotonic
 from typing import Annotated, ClassVar
 
@@ -24,7 +29,7 @@ _Count = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
 
 class ModelPart(Synapse):
     """PART_BYTES of a model's file from `offset` on, fewer at its end. `size` is the whole file's;
-    0: that model is not published here.
+    0: that file is not published here.
     """
 
     ANSWERS: ClassVar[tuple[str, ...]] = ("size", "content")
@@ -36,18 +41,24 @@ class ModelPart(Synapse):
     content: bytes | None = None
 
 
-def answer_part(synapse: ModelPart, published: dict[bytes, bytes]) -> ModelPart:
-    """Fill in the answer from the files (by hash) that are published."""
-    content = published.get(synapse.model, b"")
-    synapse.size = len(content)
-    synapse.content = content[synapse.offset : synapse.offset + PART_BYTES]
+def answer_part(synapse: ModelPart, published: Mapping[bytes, bytes | Path]) -> ModelPart:
+    """Fill in the answer from what is published: by hash, in memory or on disk."""
+    found = published.get(synapse.model, b"")
+    if isinstance(found, Path):
+        with found.open("rb") as stream:
+            synapse.size = found.stat().st_size
+            stream.seek(synapse.offset)
+            synapse.content = stream.read(PART_BYTES)
+    else:
+        synapse.size = len(found)
+        synapse.content = found[synapse.offset : synapse.offset + PART_BYTES]
     return synapse
 
 
-async def fetch_model(
-    dendrite: Dendrite, endpoint: Endpoint, model: bytes, *, max_bytes: int, timeout_s: float
+async def fetch_file(
+    dendrite: Dendrite, endpoint: Endpoint, digest: bytes, *, max_bytes: int, timeout_s: float
 ) -> bytes | None:
-    """The file whose SHA-256 is `model`; None if this miner does not publish it.
+    """The file whose SHA-256 is `digest`; None if this miner does not publish it.
 
     CallError if it is larger than `max_bytes`, too slow, or another file.
     """
@@ -56,9 +67,9 @@ async def fetch_model(
     while (got := len(content)) < size:
         left = min(_PART_TIMEOUT_S, until - monotonic())
         if left <= 0:
-            raise CallError(Code.LATE, f"{endpoint.hotkey}: its model took over {timeout_s} s")
+            raise CallError(Code.LATE, f"{endpoint.hotkey}: its model took over {timeout_s:.0f} s")
         try:
-            reply = await dendrite.call(endpoint, ModelPart(model=model, offset=got), left)
+            reply = await dendrite.call(endpoint, ModelPart(model=digest, offset=got), left)
         except CallError as error:
             if error.code is Code.NO_ROUTE:
                 return None
@@ -75,6 +86,10 @@ async def fetch_model(
             raise CallError(Code.BAD_ANSWER, f"{endpoint.hotkey}: its model has a hole at {got}")
         size = filled.size
         content += filled.content
-    if len(content) != size or sha256(content).digest() != model:
+    if len(content) != size or await asyncio.to_thread(_sha256, content) != digest:
         raise CallError(Code.BAD_ANSWER, f"{endpoint.hotkey}: its model has another hash")
     return bytes(content)
+
+
+def _sha256(content: bytearray) -> bytes:
+    return sha256(content).digest()

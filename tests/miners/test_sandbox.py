@@ -6,6 +6,7 @@ import struct
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnx
 import pytest
@@ -16,9 +17,12 @@ from miners.checks import check_content
 from miners.errors import ModelError, SandboxError
 from miners.providers import open_session
 from miners.reexecute import reexecute
-from miners.sandbox import SandboxLimits, run_untrusted, standing_walls
+from miners.sandbox import SandboxLimits, standing_walls
+from miners.untrusted import run_untrusted
 from miners.walls import ALL, LANDLOCK, LIMITS, NAMESPACES, SECCOMP, filter_program
+from offchain.subnets import vision
 from offchain.subnets.vision import MODEL
+from offchain.wire import Tensor
 from tests.miners.test_checks import CANARY, EXTERNAL, REFUSED, flat
 from tests.miners.worlds import vision_model
 
@@ -167,7 +171,8 @@ def test_FI_37_bytes__that_are_no_model__refused(content: bytes) -> None:
 ATTEMPTS = """
 import os, socket, sys
 import numpy, onnxruntime
-import miners.sandbox as sandbox
+import miners.untrusted as untrusted
+from miners.errors import ModelError
 def attempts():
     yield "environment", lambda: os.environ["EVMTENSOR_PASSWORD"]
     yield "list", lambda: os.listdir()
@@ -185,8 +190,8 @@ def execute(raw):
         except (OSError, ValueError, KeyError):
             continue
         found.append(name)
-    return sandbox._Result(error="found " + ",".join(found))
-sandbox._execute = execute
+    raise ModelError("found " + ",".join(found))
+untrusted.execute = execute
 """
 
 
@@ -266,4 +271,9 @@ def test_sandbox__does_not_come_up__nobody_blames_the_model(
     content = vision_model().SerializeToString()
     with pytest.raises(SandboxError, match="did not come up"):
         run_untrusted(content, MODEL, [FEED], SandboxLimits(wall_s=2.0))
-    assert reexecute(content, MODEL, FEED, {}, SandboxLimits(wall_s=2.0)) is None
+    monkeypatch.setattr(sandbox, "SandboxLimits", lambda: SandboxLimits(wall_s=2.0))
+    (task,) = vision.tasks(bytes(32), [0])
+    answer = msgspec.structs.replace(
+        task.synapse, probabilities=Tensor.of(np.zeros((32, 10), "f4"))
+    )
+    assert reexecute({"": content}, vision, task.synapse, answer) is None

@@ -14,7 +14,7 @@ from offchain.subnets import base, vision
 from offchain.wire import published
 from tests.miners import test_checks, test_engine, test_payday, test_sandbox
 from tests.subnets import test_base, test_vision
-from tests.validator import test_audit
+from tests.validator import test_audit, towns
 
 pytestmark = pytest.mark.soundness
 Seed = Callable[[pytest.MonkeyPatch], None]
@@ -46,7 +46,7 @@ def no_limits(patch: pytest.MonkeyPatch) -> None:
 
 
 def any_answer(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(test_audit, "reexecute", lambda *_: True)
+    patch.setattr(towns, "reexecute", lambda *_: True)
 
 
 def any_file(patch: pytest.MonkeyPatch) -> None:

@@ -282,7 +282,7 @@ def _config(change: Any) -> Any:
         (_without("genai_config.json"), "cannot be read"),
         (_without("model.onnx"), "has no model.onnx"),
         (_config(lambda m: m.pop("eos_token_id")), "eos_token_id"),
-        (_config(lambda m: m["decoder"].update(filename="../model.onnx")), "has no"),
+        (_config(lambda m: m["decoder"].update(filename="../model.onnx")), "a file beside it"),
         (_config(lambda m: m["decoder"].update(num_hidden_layers=9)), "describes"),
         (lambda folder: (folder / "genai_config.json").write_text("[" * 99_999), "genai_config"),
         (lambda folder: (folder / "model.onnx").write_bytes(b"junk"), "not an ONNX model"),

@@ -30,7 +30,7 @@ async def answers(path: Path, **sampling: Any) -> list[str]:
 async def test_verify__own_answers__are_authentic_to_a_small_part_of_the_tolerance(
     decoder: Path,
 ) -> None:
-    verifier = Verifier(decoder)
+    verifier = Verifier.open(decoder)
     for prompt, answer in zip(PROMPTS, await answers(decoder), strict=True):
         verdict = verifier.check(prompt, answer)
         assert verdict.is_authentic
@@ -43,7 +43,7 @@ async def test_I8_verify__another_models_answers__are_caught(
     decoder: Path, small_decoder: Path
 ) -> None:
     """A cheater who commits to the good decoder and serves a cheaper one."""
-    verifier = Verifier(decoder)
+    verifier = Verifier.open(decoder)
     found = await answers(small_decoder)
     verdicts = [verifier.check(p, a) for p, a in zip(PROMPTS, found, strict=True)]
     # where both would write a row of spaces they write the same
@@ -53,7 +53,7 @@ async def test_I8_verify__another_models_answers__are_caught(
 
 @in_loop
 async def test_I8_verify__one_character_changed__is_caught(decoder: Path) -> None:
-    verifier = Verifier(decoder)
+    verifier = Verifier.open(decoder)
     (answer, *_), prompt = await answers(decoder), PROMPTS[0]
     forged = answer[:30] + ("~" if answer[30] != "~" else "#") + answer[31:]
     assert verifier.check(prompt, forged).right < 60
@@ -61,7 +61,7 @@ async def test_I8_verify__one_character_changed__is_caught(decoder: Path) -> Non
 
 @in_loop
 async def test_verify__sampled_answer__is_not_greedy(decoder: Path) -> None:
-    verifier = Verifier(decoder)
+    verifier = Verifier.open(decoder)
     (answer, *_), prompt = await answers(decoder, temperature=1.5, seed=2), PROMPTS[0]
     assert not verifier.check(prompt, answer).is_authentic
 
@@ -76,4 +76,4 @@ def test_judge__by_hand() -> None:
 @pytest.mark.parametrize(("prompt", "answer"), [("", "x"), ("x", ""), ("x" * 400, "y" * 200)])
 def test_verify__nothing_or_too_much__refused(decoder: Path, prompt: str, answer: str) -> None:
     with pytest.raises(RequestError, match="wanted at most"):
-        Verifier(decoder).check(prompt, answer)
+        Verifier.open(decoder).check(prompt, answer)

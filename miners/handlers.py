@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An engine or a function behind a subnet's message, as an axon attaches it."""
+
+import asyncio
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from miners.engine import AnyEngine
+from offchain.wire import CallError, Code, Synapse, Tensor
+from offchain.wire.later import Later
+
+Forward = Callable[[Any], Any]
+
+
+def model_handler(
+    engine: AnyEngine, subnet: ModuleType
+) -> "Callable[[Synapse], asyncio.Future[Synapse] | Later]":
+    """Message fields are the model's inputs and outputs by name."""
+    inputs, outputs = subnet.MODEL.inputs, tuple(subnet.MODEL.outputs)
+
+    def forward(synapse: Synapse) -> "asyncio.Future[Synapse] | Later":
+        feed = {
+            name: getattr(synapse, name).numpy(dtype=spec.dtype, shape=spec.shape)
+            for name, spec in inputs.items()
+        }
+        if len({len(array) for array in feed.values()}) != 1:
+            raise CallError(Code.BAD_REQUEST, "inputs of different lengths")
+
+        def fill(results: dict[str, Any], model: bytes) -> Synapse:
+            for name in outputs:
+                setattr(synapse, name, Tensor.of(results[name]))
+            synapse.model_hash = model  # type: ignore[attr-defined]  # the one that really answered
+            return synapse
+
+        return engine.submit(feed, fill)
+
+    return forward
+
+
+def annotated(function: Forward, kind: type[Synapse]) -> Forward:
+    """The function with the message that it takes written down."""
+    # The axon routes by annotation; a function of a single-message subnet need not repeat it.
+    if asyncio.iscoroutinefunction(function):
+
+        async def forward(synapse):  # type: ignore[no-untyped-def]
+            return await function(synapse)
+    else:
+
+        def forward(synapse):  # type: ignore[no-untyped-def,misc]
+            return function(synapse)
+
+    forward.__annotations__ = {"synapse": kind, "return": kind}
+    return forward
