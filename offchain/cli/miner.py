@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,8 @@ from offchain.protocol.errors import ConfigError
 
 if TYPE_CHECKING:
     from miners.engines import EngineName
+    from miners.exam import Exam
+    from miners.llm.exam import TextExam
 
 Subnet = Annotated[str, typer.Option(help="The incentive mechanism.")]
 app = typer.Typer(name="miner", help="A miner: run, check, quantize.", no_args_is_help=True)
@@ -63,7 +66,7 @@ def run(
         int | None, typer.Option(min=0, max=65_535, help="Health, metrics and JSON on loopback.")
     ] = None,
     publish: Annotated[
-        bool, typer.Option("--publish", help="Give the model's file to validators that ask.")
+        bool, typer.Option("--publish", help="Give the model's files to validators that ask.")
     ] = False,
 ) -> None:
     """Serve a model to the validators of a subnet, until Ctrl-C.
@@ -74,7 +77,7 @@ def run(
 
     evmtensor miner run model.onnx --netuid 1 --tao-price 0.002 --gas-multiple 50
 
-    evmtensor miner run decoder --netuid 2 --hotkey alice-hot
+    evmtensor miner run decoder --netuid 2 --hotkey alice-hot --publish
 
     evmtensor miner run weights -n 2 --engine openai --engine-url http://127.0.0.1:8000 --model x
 
@@ -82,6 +85,7 @@ def run(
     """
     from miners import ClaimPolicy, Settings
     from miners.engines import EngineChoice, make_miner
+    from miners.publishing import check_publishing
     from offchain.chain.miner_port import MinerPort
     from offchain.wire import Domain
 
@@ -93,6 +97,7 @@ def run(
         model, engine_name(engine), engine_url, served_as, model_hash, replicas, threads, token
     )
     made = make_miner(choice, subnet)  # a model that does not fit costs nothing
+    check_publishing(made.subnet, publish)
     signer = session.signer(session.hotkey_name(hotkey))
     network = session.network
     coldkey = session.coldkey(key) if key or session.environment.key else None
@@ -145,6 +150,7 @@ def check(
     evmtensor miner check decoder --rounds 16
     """
     from miners.exam import examine
+    from miners.publishing import advice
     from offchain.subnets.base import load
 
     session: Session = context.obj
@@ -152,7 +158,8 @@ def check(
         _check_decoder(session, model, subnet or "text", rounds)
         return
     with progress("scoring"):
-        exam = examine(model, load(subnet or "vision"), rounds)
+        mechanism = load(subnet or "vision")
+        exam = examine(model, mechanism, rounds)
     report = exam.report
     exactness = "to the bit" if report.is_batch_invariant else f"within {report.max_difference:.1e}"
     text = (
@@ -161,21 +168,31 @@ def check(
         f"hash 0x{report.model_hash.hex()}, {report.size_bytes} bytes\n"
         f"a row answers the same alone and in a batch {exactness}"
     )
-    show(session.flags.json, exam, text)
+    _show_exam(session, exam, text, advice(mechanism))
 
 
 def _check_decoder(session: Session, path: Path, subnet: str, rounds: int) -> None:
     from miners.llm.exam import examine_decoder
+    from miners.llm.folder import published_files
+    from miners.publishing import advice, must_publish
     from offchain.subnets.base import load
 
+    mechanism = load(subnet)
     with progress("scoring"):
-        exam = examine_decoder(path, load(subnet), rounds)
+        exam = examine_decoder(path, mechanism, rounds)
+    if must_publish(mechanism):
+        published_files(path, mechanism.MODEL.max_bytes)  # says why it would score 0
     text = (
         f"score {exam.score:.3f} +- {exam.error:.3f} over {exam.rounds} tasks, "
         f"{exam.latency_ms:.0f} ms each, {exam.tokens_per_s:,.0f} tokens/s on {exam.provider}\n"
         f"hash 0x{exam.model_hash.hex()}"
     )
-    show(session.flags.json, exam, text)
+    _show_exam(session, exam, text, advice(mechanism))
+
+
+def _show_exam(session: Session, exam: Exam | TextExam, text: str, note: str) -> None:
+    value = {field.name: getattr(exam, field.name) for field in fields(exam)} | {"note": note}
+    show(session.flags.json, value, f"{text}\n{note}" if note else text)
 
 
 @app.command()

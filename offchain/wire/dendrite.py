@@ -52,7 +52,7 @@ class Reply(Generic[S]):
     def exhibit(self, question: S) -> Exhibit | None:
         """The same with the answer, as it came, and the question that it answers."""
         asked, evidence = self.asked, self.evidence()
-        if asked is None or evidence is None or asked.future.exception() is not None:
+        if asked is None or evidence is None or asked.future.cancelled():
             return None
         messages: Codec[S] = codec(type(question))
         return Exhibit(

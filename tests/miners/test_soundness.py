@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guards of miners and subnets with their seeded bugs: without the guard, its test must fail."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
@@ -8,13 +9,16 @@ from typing import Any
 
 import pytest
 
-from miners import ClaimPolicy, checks, sandbox
+from miners import ClaimPolicy, checks, publishing, sandbox
 from miners.engine import Engine
+from miners.llm.verify import Verifier
 from offchain.subnets import base, vision
-from offchain.wire import published
-from tests.miners import test_checks, test_engine, test_payday, test_sandbox
+from offchain.validator.audit import Auditor
+from offchain.wire import manifest, published
+from tests.miners import test_checks, test_engine, test_payday, test_publishing, test_sandbox
+from tests.miners.worlds import MODELS, vision_model
 from tests.subnets import test_base, test_vision
-from tests.validator import test_audit, towns
+from tests.validator import test_audit, test_audit_text, towns
 
 pytestmark = pytest.mark.soundness
 Seed = Callable[[pytest.MonkeyPatch], None]
@@ -47,6 +51,26 @@ def no_limits(patch: pytest.MonkeyPatch) -> None:
 
 def any_answer(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(towns, "reexecute", lambda *_: True)
+
+
+def any_text(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Verifier, "holds", lambda *_: True)
+
+
+def any_end(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Verifier, "_may_be_silent", True)
+
+
+def any_name(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(manifest, "_LINE", re.compile(r"([0-9a-f]{64})  (.*)"))
+
+
+def no_doubts(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Auditor, "_doubt", nothing)
+
+
+def no_advice(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(publishing, "must_publish", lambda _: False)
 
 
 def any_file(patch: pytest.MonkeyPatch) -> None:
@@ -135,6 +159,39 @@ SEEDS: list[tuple[Seed, Callable[[], None]]] = [
             )
         ),
     ),
+    (any_text, lambda: _claims("one character")),
+    (any_end, lambda: _claims("shorter")),
+    (
+        any_name,
+        lambda: test_audit_text.test_I8_manifest__of_a_hostile_miner__refused(
+            f"{'ab' * 32}  ../a\n"
+        ),
+    ),
+    (
+        no_doubts,
+        lambda: test_audit.test_audit__publishing_required__silence_strikes_after_a_while(
+            Path(mkdtemp())
+        ),
+    ),
+    (
+        no_doubts,
+        lambda: _patched(
+            lambda patch: test_audit.test_audit__receipts_never_come__doubted_then_struck(
+                Path(mkdtemp()), patch
+            )
+        ),
+    ),
+    (
+        no_advice,
+        lambda: _patched(
+            lambda patch: (
+                patch.setattr(vision, "REEXECUTION", "required"),
+                test_publishing.test_start__publishing_required_and_not_done__refused_before_anything_is_sent(
+                    _a_model()
+                ),
+            )
+        ),
+    ),
     (
         any_file,
         lambda: test_audit.test_I8_fetch__hostile_miner__one_error_and_no_more_than_the_cap(
@@ -148,6 +205,20 @@ SEEDS: list[tuple[Seed, Callable[[], None]]] = [
     (no_deadline, test_vision.test_I3_score__after_the_deadline__is_zero),
     (endless_queue, test_engine.test_run__queue_full__busy_at_once),
 ]
+
+
+def _a_model() -> Path:
+    path = Path(mkdtemp()) / "model.onnx"
+    path.write_bytes(vision_model().SerializeToString())
+    return path
+
+
+def _claims(lie: str) -> None:
+    from miners.llm.train import make
+
+    folder = make("decoder", MODELS)
+    claims = test_audit_text.true_claims(folder)
+    test_audit_text.test_I8_claim__that_is_not_the_decoders__does_not_hold(folder, claims, lie)
 
 
 def _patched(test: Callable[[pytest.MonkeyPatch], None]) -> None:

@@ -18,6 +18,7 @@ from offchain.validator import audit, models
 from offchain.validator.audit import Auditor
 from offchain.wire import CallError, Code
 from offchain.wire.exhibit import Exhibit, check_exhibit
+from offchain.wire.link import Link
 from offchain.wire.published import PART_BYTES, ModelPart, fetch_file
 from tests.miners.worlds import vision_model
 from tests.validator.towns import SEED, town
@@ -100,6 +101,34 @@ async def test_audit__publishing_required__silence_strikes_after_a_while(tmp_pat
         assert t.weight() == 65_535
         t.time[0] += audit.DOUBT_S
         await t.round(3)
+        assert t.weight() == 0
+
+
+@pytest.mark.parametrize(("mode", "weight"), [("optional", 65_535), ("required", 0)])
+@in_loop
+async def test_audit__model_that_never_comes_whole__struck_only_where_it_must_be_published(
+    tmp_path: Path, mode: str, weight: int
+) -> None:
+    async with town(tmp_path, linear(), mode=mode) as t:
+        t.miner._shelf._models = [{t.chain.model: b"another file"}]
+        await t.round(1)
+        assert t.weight() == 65_535
+        t.time[0] += audit.DOUBT_S
+        await t.round(2)
+        assert t.weight() == weight
+
+
+@in_loop
+async def test_audit__receipts_never_come__doubted_then_struck(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "RECEIPT_S", 0.1)
+    monkeypatch.setattr(Link, "_send_receipt", lambda _self: None)
+    async with town(tmp_path, linear()) as t:
+        await t.round(1)
+        assert t.weight() == 65_535
+        t.time[0] += audit.DOUBT_S
+        await t.round(2)
         assert t.weight() == 0
 
 

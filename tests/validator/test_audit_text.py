@@ -18,6 +18,7 @@ from miners.llm.folder import folder_hash, published_files
 from miners.llm.untrusted import judge_untrusted
 from miners.llm.verify import Claim, Verifier
 from miners.reexecute import reexecute
+from offchain.cli.app import run
 from offchain.subnets import text
 from offchain.subnets.base import ModelInterface
 from offchain.subnets.text import Complete
@@ -79,6 +80,31 @@ async def test_audit__decoder_that_is_not_the_committed_one__struck_with_signed_
         question, answer = exhibit.read(Complete)
         assert reexecute(files_of(decoder), text, question, answer) is False
         assert reexecute(files_of(small_decoder), text, question, answer)
+
+
+def test_evidence__of_a_struck_miner__anybody_runs_the_model_again(
+    decoder: Path,  # noqa: F811
+    small_decoder: Path,  # noqa: F811
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @in_loop
+    async def strike() -> None:
+        async with town(tmp_path, Miner.from_decoder(decoder)) as t:
+            cheat(t.miner, small_decoder)
+            await t.round(1)
+
+    strike()
+    (path,) = (tmp_path / "audits" / "evidence").iterdir()
+    assert run(["evidence", "check", str(path), "--model", str(decoder)]) == 0
+    assert "gives another answer" in capsys.readouterr().out
+    assert run(["evidence", "check", str(path), "--model", str(small_decoder)]) != 0
+    assert "Name the model that was committed" in capsys.readouterr().err
+    forged = tmp_path / "forged.json"
+    exhibit = Exhibit.from_json(path.read_bytes())
+    forged.write_bytes(msgspec.structs.replace(exhibit, answer=b"\x80").to_json())
+    assert run(["evidence", "check", str(forged), "--model", str(decoder)]) != 0
+    assert "not the one that was signed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("mode", ["optional", "required"])
@@ -189,6 +215,10 @@ def test_publish__what_validators_could_not_run__refused_before_anything_is_paid
 
 @pytest.fixture(scope="module")
 def true(decoder: Path) -> list[Claim]:  # noqa: F811
+    return true_claims(decoder)
+
+
+def true_claims(decoder: Path) -> list[Claim]:  # noqa: F811
     """The decoder's own answers to one question."""
     (task,) = text.tasks(b"claims", [3])
     answers: list[Claim] = []
