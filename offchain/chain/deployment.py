@@ -42,6 +42,7 @@ from offchain.chain.errors import (
     WrongChain,
 )
 from offchain.chain.network import check_chain
+from offchain.chain.outbox import Entry
 from offchain.chain.powers import check_powers
 from offchain.chain.presets import Preset
 from offchain.chain.transactions import TRANSFER_GAS, Sender
@@ -247,26 +248,53 @@ def _send_missing(
     arguments: Mapping[str, Any],
     progress: Progress,
 ) -> None:
-    """All creations on successive nonces at once, then wait; what exists is passed over."""
+    """Creations on successive nonces, a block's worth at a time; what exists is passed over."""
     connection = sender.connection
-    entries = []
     with sender.outbox.lock():
-        for name in ORDER:
-            if connection.code(plan.address(name)):
-                continue
-            data = constructor_data(artifacts[name], arguments)
-            call = Call(to=None, data=data, doing=f"deploy {name}")
-            entry = sender.submit(call, purpose=f"deploy {name} {plan.address(name)}")
-            if entry.nonce != plan.nonce(name):
-                raise DeploymentUnfit(
-                    f"{name} would get nonce {entry.nonce} of {plan.deployer}, planned "
-                    f"{plan.nonce(name)}: something else sends with this key",
-                    next_step="Stop it, and run the command again.",
-                )
-            entries.append((name, entry))
-    for done, (name, entry) in enumerate(entries, 1):
-        receipt = sender.wait(entry)
-        progress(f"[{done}/{len(entries)}] {name} at {receipt.contract_address}")
+        calls = {
+            name: sender.rehearsed(
+                Call(None, constructor_data(artifacts[name], arguments), f"deploy {name}")
+            )
+            for name in ORDER
+            if not connection.code(plan.address(name))
+        }
+        done = 0
+        for names in fill_blocks(
+            {name: call.gas or 0 for name, call in calls.items()}, connection.head().gas_limit
+        ):
+            entries = [(name, _create(sender, plan, name, calls[name])) for name in names]
+            for name, entry in entries:
+                receipt = sender.wait(entry)
+                done += 1
+                progress(f"[{done}/{len(calls)}] {name} at {receipt.contract_address}")
+
+
+def fill_blocks(gas: Mapping[str, int], room: int) -> list[list[str]]:
+    """The names in their order, in groups that one block has room for.
+
+    Of transactions that a block cannot hold, Anvil forgets those behind the first that is left
+    over, until they are sent again.
+    """
+    groups, used = list[list[str]](), room
+    for name, wanted in gas.items():
+        if used + wanted > room:
+            groups.append([])
+            used = 0
+        groups[-1].append(name)
+        used += wanted
+    return groups
+
+
+def _create(sender: Sender, plan: Plan, name: str, call: Call) -> Entry:
+    """Send a creation, which has to get the nonce that its address was computed from."""
+    entry = sender.submit(call, purpose=f"{call.doing} {plan.address(name)}", rehearse=False)
+    if entry.nonce != plan.nonce(name):
+        raise DeploymentUnfit(
+            f"{name} would get nonce {entry.nonce} of {plan.deployer}, planned "
+            f"{plan.nonce(name)}: something else sends with this key",
+            next_step="Stop it, and run the command again.",
+        )
+    return entry
 
 
 def _describe(

@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 
 from offchain.chain.connection import open_connection
-from offchain.chain.deployment import ANYBODY, ORDER, create_address, deploy, detect_evm, snake
+from offchain.chain.contract import Call
+from offchain.chain.deployment import (
+    ANYBODY,
+    ORDER,
+    create_address,
+    deploy,
+    detect_evm,
+    fill_blocks,
+    snake,
+)
 from offchain.chain.deployment_file import Deployment, load_deployment
 from offchain.chain.errors import (
     DeploymentUnfit,
@@ -21,10 +30,10 @@ from offchain.chain.errors import (
     WrongChain,
 )
 from offchain.chain.network import check_chain, open_network
-from offchain.chain.outbox import Outbox
+from offchain.chain.outbox import Entry, Outbox
 from offchain.chain.powers import powers_held
 from offchain.chain.presets import MAINNET, MINIMAL, PRESETS, preset
-from offchain.chain.transactions import Sender
+from offchain.chain.transactions import Receipt, Sender
 from offchain.keys import Signer
 from offchain.protocol.errors import ConfigError
 from offchain.protocol.hyperparameters import HYPERPARAMETERS
@@ -200,6 +209,46 @@ def test_file__of_another_deployment_on_a_real_chain__is_not_overwritten(
     with pytest.raises(DeploymentUnfit, match="another deployment"):
         deploy(deployer_on(anvil), MINIMAL, path)
     assert json.loads(path.read_text())["chain_id"] == 1
+
+
+@pytest.mark.parametrize(
+    ("gas", "groups"),
+    [
+        ({}, []),
+        ({"A": 9}, [["A"]]),
+        ({"A": 4, "B": 6, "C": 1}, [["A", "B"], ["C"]]),
+        ({"A": 6, "B": 6, "C": 4, "D": 1}, [["A"], ["B", "C"], ["D"]]),
+        ({"A": 11, "B": 1}, [["A"], ["B"]]),  # the chain will say that A cannot be
+    ],
+)
+def test_fill_blocks__of_room_ten__in_order_and_never_over(
+    gas: dict[str, int], groups: list[list[str]]
+) -> None:
+    assert fill_blocks(gas, 10) == groups
+
+
+def test_deploy__never_leaves_more_waiting_than_a_block_holds(
+    anvil: Localnet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anvil forgot what it had no room for, and each contract behind it cost six seconds more."""
+    waiting, most = dict[int, int](), [0]
+    submit, wait = Sender.submit, Sender.wait
+
+    def counted_submit(self: Sender, call: Call, **flags: Any) -> Entry:
+        entry = submit(self, call, **flags)
+        waiting[entry.nonce] = entry.gas
+        most[0] = max(most[0], sum(waiting.values()))
+        return entry
+
+    def counted_wait(self: Sender, entry: Entry, **flags: Any) -> Receipt:
+        del waiting[entry.nonce]
+        return wait(self, entry, **flags)
+
+    monkeypatch.setattr(Sender, "submit", counted_submit)
+    monkeypatch.setattr(Sender, "wait", counted_wait)
+    deploy(deployer_on(anvil), MINIMAL, tmp_path / "31337.json")
+    assert waiting == {}
+    assert 20_000_000 < most[0] <= anvil.network.connection.head().gas_limit
 
 
 def test_deploy__without_gas__sends_nothing(anvil: Localnet, tmp_path: Path) -> None:
