@@ -27,7 +27,7 @@ def test_newcomer__untrained_module__earns_in_under_two_minutes(tmp_path):
     assert int(found[2]) < 120
     # it publishes its model: validators have fetched it and found its answers to be the model's
     homes = ROOT / FOLDER / "home"
-    assert list(homes.rglob("audits/models/*.onnx"))
+    assert list(homes.rglob("audits/models/*.bin"))
     assert not list(homes.rglob("audits/strikes.json"))
     logs = "".join(path.read_text() for path in (ROOT / FOLDER / "logs").glob("validator-*"))
     assert "walls=" in logs
