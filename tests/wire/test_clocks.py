@@ -7,7 +7,9 @@ import time
 import pytest
 
 from offchain.wire import Code, Endpoint
-from tests.wire.worlds import START, Double, in_loop, world
+from tests.wire.worlds import PATIENT_S, START, Double, in_loop, world
+
+PAUSE_S = 0.15
 
 
 @pytest.mark.parametrize("jump_s", [-3_600, -1, 1, 3_600])
@@ -18,7 +20,7 @@ async def test_FI_26_wall_clock__jumps__deadlines_and_answers_unmoved(
     async with world() as w:
 
         async def slow(synapse: Double) -> Double:
-            await asyncio.sleep(0.15 if synapse.number == 1 else 30)
+            await asyncio.sleep(PAUSE_S if synapse.number == 1 else 30 * PATIENT_S)
             synapse.result = 2 * synapse.number
             return synapse
 
@@ -26,17 +28,18 @@ async def test_FI_26_wall_clock__jumps__deadlines_and_answers_unmoved(
         await axon.serve("127.0.0.1")
         there = Endpoint(w.miner.address, "127.0.0.1", axon.port)
         real, began = time.time, time.monotonic()
-        asking = asyncio.create_task(
-            w.dendrite.query([(there, Double(number=n)) for n in (1, 2)], 0.6)
+        asking = asyncio.gather(
+            w.dendrite.query([(there, Double(number=1))], PATIENT_S),
+            w.dendrite.query([(there, Double(number=2))], 0.6),
         )
         await asyncio.sleep(0.05)
         monkeypatch.setattr(time, "time", lambda: real() + jump_s)
-        answered, late = await asking
+        (answered,), (late,) = await asking
         assert answered.synapse is not None
         assert answered.synapse.result == 2
-        assert 0.1 < answered.latency_s < 0.6
+        assert PAUSE_S <= answered.latency_s <= time.monotonic() - began  # whatever the jump was
         assert late.code is Code.LATE
-        assert 0.5 < time.monotonic() - began < 3.0
+        assert time.monotonic() - began >= 0.6
         await axon.close()
 
 
@@ -62,9 +65,9 @@ async def test_FI_26_miner_clock__far_off__its_own_answer_is_lost_and_says_why(
 @in_loop
 async def test_FI_26_chain_time__goes_back__open_connections_serve_on() -> None:
     async with world() as w:
-        assert (await w.dendrite.query([(w.endpoint, Double(number=1))], 5.0))[0].ok
+        assert (await w.dendrite.query([(w.endpoint, Double(number=1))], PATIENT_S))[0].ok
         w.chain.time -= 600  # a reorganisation, or another node
-        assert (await w.dendrite.query([(w.endpoint, Double(number=2))], 5.0))[0].ok
+        assert (await w.dendrite.query([(w.endpoint, Double(number=2))], PATIENT_S))[0].ok
 
 
 async def _double(synapse: Double) -> Double:

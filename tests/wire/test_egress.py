@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from offchain.wire import CallError, Code, Egress, EgressError, Endpoint
-from tests.wire.worlds import Double, in_loop, new_hotkey, world
+from tests.wire.worlds import PATIENT_S, Double, in_loop, new_hotkey, world
 
 PRIVATE_HOSTS = [
     "127.0.0.1", "127.1.2.3", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1",
@@ -48,7 +48,7 @@ def test_B8_host__private_or_none__no_socket_opened(
     async def run() -> None:
         async with world(egress=Egress()) as w:
             there = Endpoint(w.miner.address, host, w.axon.port)
-            (reply,) = await w.dendrite.query([(there, Double(number=1))], 3.0)
+            (reply,) = await w.dendrite.query([(there, Double(number=1))], PATIENT_S)
             assert reply.code is Code.UNREACHABLE
 
     run()
@@ -61,7 +61,7 @@ def test_B8_spy__would_notice_a_connection(monkeypatch: pytest.MonkeyPatch) -> N
     @in_loop
     async def run() -> None:
         async with world() as w:
-            await w.dendrite.call(w.endpoint, Double(number=1), 3.0)
+            await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
 
     run()
     assert len(spy.opened) == 1
@@ -139,7 +139,7 @@ async def test_FI_28_redirect__never_followed() -> None:
     async with world() as w:
         there = Endpoint(new_hotkey().address, "127.0.0.1", outer.sockets[0].getsockname()[1])
         with pytest.raises(CallError):
-            await w.dendrite.call(there, Double(number=1), 3.0)
+            await w.dendrite.call(there, Double(number=1), PATIENT_S)
     assert not followed.is_set()
     inner.close()
     outer.close()

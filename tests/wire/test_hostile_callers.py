@@ -4,8 +4,8 @@
 import asyncio
 import os
 import resource
-import time
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -13,11 +13,14 @@ import pytest
 from picows import WSMsgType, ws_connect
 
 from offchain.wire import CallError, Code, Endpoint, Limits
+from offchain.wire import axon as axon_module
+from offchain.wire import door as door_module
 from offchain.wire.frames import Request, encode_head
 from offchain.wire.handshake import HEADER, PATH, Dialer, Mode
 from offchain.wire.session import Session
 from tests.wire.worlds import (
     DOMAIN,
+    PATIENT_S,
     START,
     Double,
     World,
@@ -28,28 +31,17 @@ from tests.wire.worlds import (
     world,
 )
 
-ROUND = 200
-
-
-async def median_ms(w: World, rounds: int = ROUND) -> float:
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        assert (await w.dendrite.call(w.endpoint, Double(number=1), 5.0)).ok
-        times.append(time.perf_counter() - start)
-    return sorted(times)[rounds // 2] * 1_000
-
 
 def rss_mib() -> float:
     with open("/proc/self/statm") as statm:
         return int(statm.read().split()[1]) * resource.getpagesize() / 2**20
 
 
-async def refusal_of(port: int, raw: bytes, wait_s: float = 5.0) -> bytes:
+async def refusal_of(port: int, raw: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(raw)
-        return await asyncio.wait_for(reader.read(), wait_s)
+        return await asyncio.wait_for(reader.read(), PATIENT_S)
     except ConnectionError:
         return b""
     finally:
@@ -100,11 +92,11 @@ async def test_I6_refusal__of_any_kind__constant_and_small() -> None:
 def test_I6_http__malformed__closed_and_served_on(raw: bytes) -> None:
     @in_loop
     async def run() -> None:
-        async with world(Limits(handshake_s=0.5)) as w:
+        async with world(Limits(handshake_s=2.0)) as w:
             answer = await refusal_of(w.axon.port, raw)
             assert b" 101 " not in answer
             assert len(answer) < 512
-            assert (await w.dendrite.call(w.endpoint, Double(number=1), 5.0)).ok
+            assert (await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)).ok
 
     run()
 
@@ -125,7 +117,7 @@ async def test_FI_29_ten_megabytes_of_headers__cut_early() -> None:
             pass  # that is the point
         writer.close()
         assert rss_mib() - before < 16
-        assert (await w.dendrite.call(w.endpoint, Double(number=1), 5.0)).ok
+        assert (await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)).ok
 
 
 @asynccontextmanager
@@ -156,21 +148,19 @@ async def slow_sockets(port: int, count: int) -> Any:
 
 
 @in_loop
-async def test_I6_five_hundred_slow_sockets__honest_request_unharmed_and_they_are_dropped() -> None:
-    async with world(Limits(handshake_s=2.0)) as w:
-        baseline = await median_ms(w)
-        async with slow_sockets(w.axon.port, 500) as readers:
-            under = await median_ms(w)
-            assert under < 2 * baseline + 2.0  # 2 ms: this process also plays the 500 attackers
-            rests = await asyncio.gather(*[reader.read() for reader in readers])
-            assert rests == [b""] * 500  # closed by the server, without a word
+async def test_I6_five_hundred_slow_sockets__honest_request_served_and_they_are_dropped() -> None:
+    """What it costs the honest one in time is measured by `offchain.wire.siege`."""
+    async with world(Limits(handshake_s=2.0)) as w, slow_sockets(w.axon.port, 500) as readers:
+        for _ in range(200):
+            assert (await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)).ok
+        rests = await asyncio.gather(*[reader.read() for reader in readers])
+        assert rests == [b""] * 500  # closed by the server, without a word
 
 
-@pytest.mark.slow
 @in_loop
-async def test_FI_29_ten_thousand_connections__permitted_callers_still_served() -> None:
-    async with world(Limits(handshake_s=1.0)) as w:
-        await w.dendrite.call(w.endpoint, Double(number=1), 5.0)
+async def test_FI_29_thousands_of_connections__permitted_callers_still_served() -> None:
+    async with world(Limits(handshake_s=PATIENT_S)) as w:
+        await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
         before, opened = rss_mib(), 0
         stop = False
         junk = upgrade(Dialer(new_hotkey(), w.miner.address, DOMAIN, START).header())
@@ -189,16 +179,13 @@ async def test_FI_29_ten_thousand_connections__permitted_callers_still_served() 
 
         attackers = [asyncio.create_task(flood()) for _ in range(200)]
         answered = 0
-        start = time.perf_counter()
-        while opened < 10_000 and time.perf_counter() - start < 20:
-            assert (await w.dendrite.call(w.endpoint, Double(number=1), 5.0)).ok
+        while opened < 5_000 or answered < 20:
+            assert (await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)).ok
             answered += 1
         fresh = w.new_dendrite()  # also a permitted caller that connects only now
-        assert (await fresh.call(w.endpoint, Double(number=1), 5.0)).ok
+        assert (await fresh.call(w.endpoint, Double(number=1), PATIENT_S)).ok
         stop = True
         await asyncio.gather(*attackers)
-        assert opened >= 5_000
-        assert answered > 20
         assert rss_mib() - before < 100
         assert len(w.axon._door.all_links()) == 2
         await fresh.close()
@@ -236,7 +223,7 @@ def test_I1_message__unsealed__ends_the_connection_without_a_call(message: bytes
     async def run() -> None:
         async with world() as w, raw_caller(w) as (transport, _):
             transport.send(WSMsgType.BINARY, message)
-            await asyncio.wait_for(transport.wait_disconnected(), 8.0)
+            await asyncio.wait_for(transport.wait_disconnected(), PATIENT_S)
             assert w.axon.served == 0
             assert w.axon._door.all_links() == []
 
@@ -261,22 +248,21 @@ def test_FI_24_message__sealed_but_hostile__ends_the_connection(head: bytes, bod
 
         async with world() as w, raw_caller(w) as (transport, session):
             transport.send(WSMsgType.BINARY, session.seal(head, [body], blake3(body).digest()))
-            await asyncio.wait_for(transport.wait_disconnected(), 8.0)
+            await asyncio.wait_for(transport.wait_disconnected(), PATIENT_S)
             assert w.axon._door.all_links() == []
-            assert (await w.dendrite.call(w.endpoint, Double(number=1), 5.0)).ok
+            assert (await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)).ok
 
     run()
 
 
 @in_loop
 async def test_I1_handshake__without_its_key__dropped_and_displaces_nobody() -> None:
-    async with world(Limits(handshake_s=0.5, connections_per_hotkey=1)) as w:
-        await w.dendrite.call(w.endpoint, Double(number=1), 5.0)
+    async with world(Limits(handshake_s=2.0, connections_per_hotkey=1)) as w:
+        await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
         honest = w.dendrite._links[w.endpoint]
         async with raw_caller(w):  # a real Hello, as a recorded one would be
-            await asyncio.sleep(0.2)
-            assert len(w.axon._door.all_links()) == 2
-            await until(lambda: len(w.axon._door.all_links()) == 1, 2.0)
+            await until(lambda: len(w.axon._door.all_links()) == 2)
+            await until(lambda: len(w.axon._door.all_links()) == 1)
         assert not honest.closed
 
 
@@ -285,7 +271,7 @@ async def test_I2_connections_of_one_hotkey__capped_newest_wins() -> None:
     async with world(Limits(connections_per_hotkey=2)) as w:
         dendrites = [w.new_dendrite() for _ in range(5)]
         for dendrite in dendrites:
-            await dendrite.call(w.endpoint, Double(number=1), 5.0)
+            await dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
         await until(lambda: len(w.axon._door.all_links()) == 2)
         assert dendrites[-1].is_connected(w.miner.address)
         assert not dendrites[0].is_connected(w.miner.address)
@@ -307,7 +293,7 @@ async def test_I2_one_seat_opens_without_end__the_others_still_get_in() -> None:
             held.append(writer)
         assert statuses.count(b"101") == 8
         assert statuses.count(b"429") == 52
-        assert (await w.dendrite.call(w.endpoint, Double(number=1), 5.0)).ok
+        assert (await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)).ok
 
 
 @in_loop
@@ -316,19 +302,23 @@ async def test_I5_one_hotkey_floods__it_is_told_busy_and_the_other_is_served() -
         flooder = new_hotkey()
         w.chain.seats.add(flooder.address)
         axon = w.new_axon(new_hotkey(), limits=Limits(inflight_per_hotkey=8))
+        everybody_has_asked = asyncio.Event()
 
         async def forward(synapse: Double) -> Double:
-            await asyncio.sleep(1.0)  # longer than a busy machine takes to ask 500 times
+            await everybody_has_asked.wait()
             return await double(synapse)
 
         axon.attach(forward)
         await axon.serve("127.0.0.1")
         there = Endpoint(axon.hotkey, "127.0.0.1", axon.port)
         loud = w.new_dendrite(flooder)
-        flood, honest = await asyncio.gather(
-            loud.query([(there, Double(number=n)) for n in range(500)], 30.0),
-            w.dendrite.query([(there, Double(number=n)) for n in range(8)], 30.0),
+        asking = asyncio.gather(
+            loud.query([(there, Double(number=n)) for n in range(500)], PATIENT_S),
+            w.dendrite.query([(there, Double(number=n)) for n in range(8)], PATIENT_S),
         )
+        await until(lambda: axon.refused == 492 and len(axon._jobs.running) == 16)
+        everybody_has_asked.set()
+        flood, honest = await asking
         assert sum(r.ok for r in flood) == 8
         assert {r.code for r in flood if not r.ok} == {Code.BUSY}
         assert all(r.ok for r in honest)
@@ -337,26 +327,32 @@ async def test_I5_one_hotkey_floods__it_is_told_busy_and_the_other_is_served() -
 
 
 @in_loop
-async def test_I5_rate__over_the_bucket__busy_reconnecting_is_no_help() -> None:
+async def test_I5_rate__over_the_bucket__busy_reconnecting_is_no_help(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    began = now = monotonic()
+    for module in (axon_module, door_module):
+        monkeypatch.setattr(module, "monotonic", lambda: now)
     async with world(Limits(requests_per_s=20.0, burst=10)) as w:
-        replies = await w.dendrite.query([(w.endpoint, Double(number=1))] * 30, 5.0)
-        assert sum(r.ok for r in replies) in (10, 11)
+        replies = await w.dendrite.query([(w.endpoint, Double(number=1))] * 30, PATIENT_S)
+        assert sum(r.ok for r in replies) == 10
         again = w.new_dendrite()
-        replies = await again.query([(w.endpoint, Double(number=1))] * 30, 5.0)
-        assert sum(r.ok for r in replies) <= 3
-        await asyncio.sleep(0.3)
-        assert (await again.call(w.endpoint, Double(number=1), 5.0)).ok
+        now = began + 0.13  # 2.6 permissions
+        replies = await again.query([(w.endpoint, Double(number=1))] * 30, PATIENT_S)
+        assert sum(r.ok for r in replies) == 2
+        now = began + 0.2
+        assert (await again.call(w.endpoint, Double(number=1), PATIENT_S)).ok
         await again.close()
 
 
 @in_loop
 async def test_I5_unpermitted_flood__costs_honest_callers_little() -> None:
     async with world() as w:
-        await w.dendrite.call(w.endpoint, Double(number=1), 5.0)
+        await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
         for _ in range(300):
             stranger = w.new_dendrite(new_hotkey())
             with pytest.raises(CallError):
-                await stranger.call(w.endpoint, Double(number=1), 5.0)
+                await stranger.call(w.endpoint, Double(number=1), PATIENT_S)
         assert w.axon._door._quotas.keys() == {w.validator.address}
         assert len(w.axon._door._memory._seen) == 1
 
@@ -375,18 +371,18 @@ async def test_I6_caller_that_does_not_read__dropped_and_memory_returned() -> No
             head = encode_head([Request(number, "Echo", 10_000, len(body))])
             transport.send(WSMsgType.BINARY, session.seal(head, [body], blake3(body).digest()))
             await asyncio.sleep(0.005)
-        await until(lambda: axon_links() == [], 10.0)
+        await until(lambda: axon_links() == [])
         assert rss_mib() - before < 200
-        assert (await w.dendrite.call(w.endpoint, Double(number=1), 5.0)).ok
+        assert (await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)).ok
 
 
 @in_loop
 async def test_I2_twenty_thousand_requests__leave_no_state_behind() -> None:
     async with world(Limits(receipt_every=256)) as w:
-        await w.dendrite.query([(w.endpoint, Double(number=1))] * 200, 20.0)
+        await w.dendrite.query([(w.endpoint, Double(number=1))] * 200, PATIENT_S)
         before = rss_mib()
         for _ in range(100):
-            await w.dendrite.query([(w.endpoint, Double(number=1))] * 200, 20.0)
+            await w.dendrite.query([(w.endpoint, Double(number=1))] * 200, PATIENT_S)
         assert rss_mib() - before < 20
         link = w.axon._door.all_links()[0]
         ours = w.dendrite._links[w.endpoint]
@@ -407,4 +403,4 @@ async def test_fragments__from_a_proxy__are_joined_up_to_the_cap() -> None:
         await until(lambda: w.axon.served == 1)
         transport.send(WSMsgType.BINARY, bytes(60_000), fin=False)
         transport.send(WSMsgType.CONTINUATION, bytes(60_000), fin=False)
-        await asyncio.wait_for(transport.wait_disconnected(), 8.0)
+        await asyncio.wait_for(transport.wait_disconnected(), PATIENT_S)

@@ -6,9 +6,8 @@ import asyncio
 import pytest
 
 from offchain.wire import Busy, Code, Endpoint
-from offchain.wire.errors import CallError
 from offchain.wire.later import Later
-from tests.wire.worlds import Double, in_loop, world
+from tests.wire.worlds import PATIENT_S, Double, in_loop, until, world
 
 
 def heard(later: Later) -> list[Later]:
@@ -88,17 +87,14 @@ async def test_forward__returns_a_later__answered_refused_and_expired() -> None:
         axon = w.new_axon().attach(forward)
         await axon.serve("127.0.0.1")
         there = Endpoint(w.miner.address, "127.0.0.1", axon.port)
-        good, busy, late = await w.dendrite.query(
-            [(there, Double(number=n)) for n in (1, 2, 3)], 0.3
-        )
+        good, busy = await w.dendrite.query([(there, Double(number=n)) for n in (1, 2)], PATIENT_S)
+        asking = asyncio.create_task(w.dendrite.query([(there, Double(number=3))], 1.0))
+        await until(lambda: len(made) == 3)
+        (late,) = await asking
         assert good.synapse is not None
         assert good.synapse.result == 2
         assert (busy.code, late.code) == (Code.BUSY, Code.LATE)
-        for _ in range(100):
-            if made[2].cancelled():
-                break
-            await asyncio.sleep(0.01)
-        assert made[2].cancelled()  # the miner stops too
+        await until(made[2].cancelled)  # the miner stops too
         await axon.close()
 
 
@@ -109,21 +105,18 @@ async def test_query__given_up__its_questions_are_cancelled_and_nothing_is_left(
 
         async def forward(synapse: Double) -> Double:
             started.append(synapse.number)
-            await asyncio.sleep(30)
+            await asyncio.sleep(30 * PATIENT_S)
             return synapse
 
         axon = w.new_axon().attach(forward)
         await axon.serve("127.0.0.1")
         there = Endpoint(w.miner.address, "127.0.0.1", axon.port)
-        with pytest.raises(CallError):
-            await w.dendrite.call(there, Double(number=0), 0.1)  # connects
-        questions = [(there, Double(number=n)) for n in range(1, 9)]
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(w.dendrite.query(questions, 20.0), 0.3)
-        for _ in range(100):
-            if not axon._jobs.running:
-                break
-            await asyncio.sleep(0.02)
-        assert len(started) == 9
-        assert not axon._jobs.running
+        questions = [(there, Double(number=n)) for n in range(8)]
+        asking = asyncio.create_task(w.dendrite.query(questions, 30 * PATIENT_S))
+        await until(lambda: len(started) == 8)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await until(lambda: not axon._jobs.running)
+        assert len(started) == 8
         await axon.close()

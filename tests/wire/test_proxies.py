@@ -13,7 +13,7 @@ from aiohttp import WSMsgType, web
 from offchain.wire import Endpoint, Tensor
 from offchain.wire.handshake import HEADER, PATH, Dialer
 from tests.wire.test_hostile_callers import refusal_of, upgrade
-from tests.wire.worlds import DOMAIN, START, Double, Echo, World, in_loop, world
+from tests.wire.worlds import DOMAIN, PATIENT_S, START, Double, Echo, World, in_loop, until, world
 
 LISTS = [
     "Connection: keep-alive, Upgrade",  # Firefox
@@ -38,7 +38,7 @@ async def _status(w: World, lines: str) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", w.axon.port)
     try:
         writer.write(raw)
-        return (await asyncio.wait_for(reader.readline(), 5.0)).split()[1]
+        return (await asyncio.wait_for(reader.readline(), PATIENT_S)).split()[1]
     finally:
         writer.close()
 
@@ -73,7 +73,7 @@ async def test_upgrade__request_as_a_load_balancer_sends_it__taken() -> None:
         ).encode()
         reader, writer = await asyncio.open_connection("127.0.0.1", w.axon.port)
         writer.write(raw)
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5.0)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENT_S)
         writer.close()
         assert head.startswith(b"HTTP/1.1 101")
         assert b"extensions" not in head.lower()  # nothing is compressed, so no bomb can be
@@ -126,15 +126,11 @@ async def _pump(source, sink) -> None:  # type: ignore[no-untyped-def]
 async def test_call__through_a_reverse_proxy__answered_and_receipted() -> None:
     async with world() as w, reverse_proxy(w) as port:
         there = Endpoint(w.miner.address, "127.0.0.1", port)
-        replies = await w.dendrite.query([(there, Double(number=n)) for n in range(100)], 5.0)
+        replies = await w.dendrite.query([(there, Double(number=n)) for n in range(100)], PATIENT_S)
         assert [reply.synapse.result for reply in replies] == [2 * n for n in range(100)]  # type: ignore[union-attr]
         big = np.random.default_rng(0).random(2**18)
-        reply = await w.dendrite.call(there, Echo(x=Tensor.of(big)), 5.0)
+        reply = await w.dendrite.call(there, Echo(x=Tensor.of(big)), PATIENT_S)
         assert reply.synapse is not None
         assert reply.synapse.y is not None
         assert np.array_equal(reply.synapse.y.numpy(), big)
-        for _ in range(100):
-            if reply.evidence() is not None:
-                break
-            await asyncio.sleep(0.02)
-        assert reply.evidence() is not None
+        await until(lambda: reply.evidence() is not None)

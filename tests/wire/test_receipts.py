@@ -21,7 +21,17 @@ from offchain.wire.receipts import (
     merkle_root,
     sign_root,
 )
-from tests.wire.worlds import DOMAIN, START, Double, LocalHotkey, in_loop, new_hotkey, until, world
+from tests.wire.worlds import (
+    DOMAIN,
+    PATIENT_S,
+    START,
+    Double,
+    LocalHotkey,
+    in_loop,
+    new_hotkey,
+    until,
+    world,
+)
 
 FAST = Limits(receipt_every=8, receipt_ms=50)
 
@@ -41,7 +51,9 @@ def test_merkle_path__any_leaf__leads_to_the_root(count: int, data: st.DataObjec
 async def test_receipt__after_n_answers__makes_every_answer_attributable() -> None:
     async with world(FAST) as w:
         w.axon.model_hash = b"m" * 32
-        replies = await w.dendrite.query([(w.endpoint, Double(number=n)) for n in range(20)], 5.0)
+        replies = await w.dendrite.query(
+            [(w.endpoint, Double(number=n)) for n in range(20)], PATIENT_S
+        )
         await until(lambda: all(r.evidence() is not None for r in replies))
         evidence = [r.evidence() for r in replies]
         for one in evidence:
@@ -57,9 +69,9 @@ async def test_receipt__after_n_answers__makes_every_answer_attributable() -> No
 async def test_receipt__model_changes__each_answer_names_its_own() -> None:
     async with world(FAST) as w:
         w.axon.model_hash = b"a" * 32
-        before = await w.dendrite.call(w.endpoint, Double(number=1), 5.0)
+        before = await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
         w.axon.model_hash = b"b" * 32
-        after = await w.dendrite.call(w.endpoint, Double(number=1), 5.0)
+        after = await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
         await until(lambda: before.evidence() is not None and after.evidence() is not None)
         assert before.evidence().model == b"a" * 32
         assert after.evidence().model == b"b" * 32
@@ -69,14 +81,14 @@ async def test_receipt__model_changes__each_answer_names_its_own() -> None:
 async def test_receipt__on_receipt__sees_every_batch() -> None:
     batches: list[Batch] = []
     async with world(FAST, on_receipt=batches.append) as w:
-        await w.dendrite.query([(w.endpoint, Double(number=n)) for n in range(20)], 5.0)
+        await w.dendrite.query([(w.endpoint, Double(number=n)) for n in range(20)], PATIENT_S)
         await until(lambda: sum(len(b.leaves) for b in batches) == 20)
 
 
 @in_loop
 async def test_receipt__axon_closes__the_last_ones_still_come() -> None:
     async with world(Limits(receipt_every=1_000, receipt_ms=60_000)) as w:
-        reply = await w.dendrite.call(w.endpoint, Double(number=1), 5.0)
+        reply = await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
         assert reply.evidence() is None
         await w.axon.close()
         await until(lambda: reply.evidence() is not None)
@@ -85,9 +97,9 @@ async def test_receipt__axon_closes__the_last_ones_still_come() -> None:
 @in_loop
 async def test_receipt__answer_after_the_deadline__is_still_covered() -> None:
     async with world(FAST) as w:
-        await w.dendrite.call(w.endpoint, Double(number=1), 5.0)
+        await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
         link = w.dendrite._links[w.endpoint]
-        _, asked = link.ask("Double", b"\x81\xa6number\x01", 5.0)
+        _, asked = link.ask("Double", b"\x81\xa6number\x01", PATIENT_S)
         asked.future.cancel()  # the caller has given up
         await until(lambda: asked.evidence() is not None)
         assert not link.closed
@@ -97,8 +109,9 @@ async def test_receipt__answer_after_the_deadline__is_still_covered() -> None:
 def test_receipt__false__ends_the_connection(lie: str) -> None:
     @in_loop
     async def run() -> None:
-        async with world(FAST) as w:
-            reply = await w.dendrite.call(w.endpoint, Double(number=1), 5.0)
+        # no timer sends the true receipt before the false one
+        async with world(Limits(receipt_every=1_000, receipt_ms=10**7)) as w:
+            reply = await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
             link = w.axon._door.all_links()[0]
             leaves = link._leaves
             key = new_hotkey() if lie == "signer" else w.miner
@@ -126,9 +139,9 @@ def test_receipt__false__ends_the_connection(lie: str) -> None:
 async def test_receipt__never_sent__the_caller_hangs_up() -> None:
     async with world(Limits(receipt_every=10_000, receipt_ms=10**7, unreceipted=50)) as w:
         questions = [(w.endpoint, Double(number=n)) for n in range(40)]
-        assert all(r.ok for r in await w.dendrite.query(questions, 5.0))
+        assert all(r.ok for r in await w.dendrite.query(questions, PATIENT_S))
         first = w.dendrite._links[w.endpoint]
-        await w.dendrite.query(questions, 5.0)
+        await w.dendrite.query(questions, PATIENT_S)
         assert first.closed
         assert "receipts are missing" in first.why
 

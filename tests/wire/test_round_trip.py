@@ -20,14 +20,14 @@ from offchain.wire import (
     WireConfigError,
 )
 from offchain.wire.synapse import codec
-from tests.wire.worlds import Double, Echo, echo, in_loop, new_hotkey, ones, until, world
+from tests.wire.worlds import PATIENT_S, Double, Echo, echo, in_loop, new_hotkey, ones, until, world
 
 
 @in_loop
 async def test_call__answered__fills_the_answer_only() -> None:
     async with world() as w:
         x = np.arange(6, dtype=np.float32).reshape(2, 3)
-        reply = await w.dendrite.call(w.endpoint, Echo(x=Tensor.of(x)), 5.0)
+        reply = await w.dendrite.call(w.endpoint, Echo(x=Tensor.of(x)), PATIENT_S)
         assert reply.synapse is not None
         assert (reply.synapse.y.numpy(dtype="float32", shape=(None, 3)) == x).all()
         assert 0 < reply.latency_s < 5.0
@@ -37,7 +37,7 @@ async def test_call__answered__fills_the_answer_only() -> None:
 async def test_call__many_at_once__each_gets_its_own_answer() -> None:
     async with world() as w:
         questions = [(w.endpoint, Double(number=n)) for n in range(200)]
-        replies = await w.dendrite.query(questions, 10.0)
+        replies = await w.dendrite.query(questions, PATIENT_S)
         assert [r.synapse.result for r in replies if r.synapse] == [2 * n for n in range(200)]
 
 
@@ -45,7 +45,7 @@ async def test_call__many_at_once__each_gets_its_own_answer() -> None:
 async def test_call__megabytes__arrive_whole_without_copies() -> None:
     async with world() as w:
         x = np.random.default_rng(0).random(2**18).astype(np.float32)  # 1 MiB
-        reply = await w.dendrite.call(w.endpoint, Echo(x=Tensor.of(x)), 10.0)
+        reply = await w.dendrite.call(w.endpoint, Echo(x=Tensor.of(x)), PATIENT_S)
         assert reply.synapse is not None
         y = reply.synapse.y.numpy()
         assert (y == x).all()
@@ -58,7 +58,7 @@ async def test_call__no_seat__denied_before_any_frame() -> None:
     async with world() as w:
         stranger = w.new_dendrite(new_hotkey())
         with pytest.raises(CallError) as caught:
-            await stranger.call(w.endpoint, Double(number=1), 2.0)
+            await stranger.call(w.endpoint, Double(number=1), PATIENT_S)
         assert caught.value.code is Code.DENIED
         assert w.axon.served == w.axon.refused == 0
 
@@ -66,10 +66,10 @@ async def test_call__no_seat__denied_before_any_frame() -> None:
 @in_loop
 async def test_call__seat_lost_while_connected__denied() -> None:
     async with world() as w:
-        await w.dendrite.call(w.endpoint, Double(number=1), 2.0)
+        await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
         w.chain.seats.clear()
         w.axon._seats.clear()  # the cache lives one second
-        (reply,) = await w.dendrite.query([(w.endpoint, Double(number=1))], 2.0)
+        (reply,) = await w.dendrite.query([(w.endpoint, Double(number=1))], PATIENT_S)
         assert reply.code is Code.DENIED
 
 
@@ -78,7 +78,7 @@ async def test_call__another_deployment__refused() -> None:
     async with world() as w:
         for domain in (Domain(1, "0x" + "11" * 20), Domain(31_337, "0x" + "22" * 20)):
             foreign = w.new_dendrite(domain=domain)
-            (reply,) = await foreign.query([(w.endpoint, Double(number=1))], 2.0)
+            (reply,) = await foreign.query([(w.endpoint, Double(number=1))], PATIENT_S)
             assert reply.code is Code.UNAUTHENTIC
 
 
@@ -88,10 +88,10 @@ async def test_call__unknown_route_or_bad_fields__refused_by_number() -> None:
         bare = w.new_axon(new_hotkey()).attach(echo)
         await bare.serve("127.0.0.1")
         there = Endpoint(bare.hotkey, "127.0.0.1", bare.port)
-        (reply,) = await w.dendrite.query([(there, Double(number=1))], 2.0)
+        (reply,) = await w.dendrite.query([(there, Double(number=1))], PATIENT_S)
         assert reply.code is Code.NO_ROUTE
         lie = Double(number="not a number")  # type: ignore[arg-type]
-        (reply,) = await w.dendrite.query([(w.endpoint, lie)], 2.0)
+        (reply,) = await w.dendrite.query([(w.endpoint, lie)], PATIENT_S)
         assert reply.code is Code.BAD_REQUEST
         await bare.close()
 
@@ -100,12 +100,14 @@ async def test_call__unknown_route_or_bad_fields__refused_by_number() -> None:
 async def test_call__over_the_message_cap__never_sent_and_never_decoded() -> None:
     async with world() as w:
         with pytest.raises(CallError) as caught:
-            await w.dendrite.call(w.endpoint, Double(number=1, text="x" * 2_000), 2.0)
+            await w.dendrite.call(w.endpoint, Double(number=1, text="x" * 2_000), PATIENT_S)
         assert caught.value.code is Code.TOO_LARGE
         Double.MAX_BYTES, saved = 1_000, Double.MAX_BYTES
         link = w.dendrite._links
-        await w.dendrite.call(w.endpoint, Double(number=1), 2.0)
-        _, asked = link[w.endpoint].ask("Double", b"\x81\xa4text\xda\x07\xd0" + b"x" * 2_000, 2.0)
+        await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
+        _, asked = link[w.endpoint].ask(
+            "Double", b"\x81\xa4text\xda\x07\xd0" + b"x" * 2_000, PATIENT_S
+        )
         with pytest.raises(CallError) as caught:
             await asked.future
         assert caught.value.code is Code.TOO_LARGE
@@ -128,7 +130,9 @@ async def test_forward__raises__internal_for_that_request_only() -> None:
         axon.attach(forward)
         await axon.serve("127.0.0.1")
         there = Endpoint(axon.hotkey, "127.0.0.1", axon.port)
-        replies = await w.dendrite.query([(there, Double(number=n)) for n in (12, 13, 14, 15)], 2.0)
+        replies = await w.dendrite.query(
+            [(there, Double(number=n)) for n in (12, 13, 14, 15)], PATIENT_S
+        )
         assert [r.code for r in replies] == [None, Code.INTERNAL, Code.BUSY, None]
         await axon.close()
 
@@ -137,11 +141,12 @@ async def test_forward__raises__internal_for_that_request_only() -> None:
 async def test_forward__hangs__both_sides_give_up_at_the_deadline() -> None:
     async with world() as w:
         axon = w.new_axon(new_hotkey())
-        ended = asyncio.Event()
+        began, ended = asyncio.Event(), asyncio.Event()
 
         async def forward(synapse: Double) -> Double:
+            began.set()
             try:
-                await asyncio.sleep(60)
+                await asyncio.sleep(30 * PATIENT_S)
             finally:
                 ended.set()
             return synapse
@@ -149,9 +154,11 @@ async def test_forward__hangs__both_sides_give_up_at_the_deadline() -> None:
         axon.attach(forward)
         await axon.serve("127.0.0.1")
         there = Endpoint(axon.hotkey, "127.0.0.1", axon.port)
-        (reply,) = await w.dendrite.query([(there, Double(number=1))], 0.3)
+        asking = asyncio.create_task(w.dendrite.query([(there, Double(number=1))], 1.0))
+        await until(began.is_set)
+        (reply,) = await asking
         assert reply.code is Code.LATE
-        await asyncio.wait_for(ended.wait(), 2.0)  # the axon does not go on computing
+        await until(ended.is_set)  # the axon does not go on computing
         await until(lambda: not axon._jobs.running)
         await axon.close()
 
@@ -173,7 +180,7 @@ async def test_blacklist__says_yes__denied() -> None:
         axon.attach(forward, blacklist)
         await axon.serve("127.0.0.1")
         there = Endpoint(axon.hotkey, "127.0.0.1", axon.port)
-        replies = await w.dendrite.query([(there, Double(number=n)) for n in (-1, 1)], 2.0)
+        replies = await w.dendrite.query([(there, Double(number=n)) for n in (-1, 1)], PATIENT_S)
         assert [r.code for r in replies] == [Code.DENIED, None]
         assert set(seen) == {w.validator.address}
         await axon.close()
@@ -195,7 +202,7 @@ async def test_priority__when_full__the_lowest_are_told_busy_and_the_highest_go_
         await axon.serve("127.0.0.1")
         there = Endpoint(axon.hotkey, "127.0.0.1", axon.port)
         asking = asyncio.create_task(
-            w.dendrite.query([(there, Double(number=n)) for n in (5, 1, 3, 2, 4)], 5.0)
+            w.dendrite.query([(there, Double(number=n)) for n in (5, 1, 3, 2, 4)], PATIENT_S)
         )
         await until(lambda: axon.refused == 2)
         gate.set()
@@ -208,10 +215,10 @@ async def test_priority__when_full__the_lowest_are_told_busy_and_the_highest_go_
 @in_loop
 async def test_session__older_than_its_life__renewed_without_losing_a_request() -> None:
     async with world() as w:
-        await w.dendrite.call(w.endpoint, Double(number=1), 2.0)
+        await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
         first = w.dendrite._links[w.endpoint]
         w.chain.time += w.dendrite.limits.session_s + 1
-        await w.dendrite.call(w.endpoint, Double(number=1), 2.0)
+        await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
         assert w.dendrite._links[w.endpoint] is not first
 
 
@@ -225,10 +232,10 @@ async def test_dial_out__miner_behind_a_firewall__is_called_by_its_hotkey() -> N
         miner.dial_out(hub, Egress(localnet=True))
         await until(lambda: w.dendrite.is_connected(miner.hotkey))
         nowhere = Endpoint(miner.hotkey, "0.0.0.0", 1)
-        reply = await w.dendrite.call(nowhere, Echo(x=ones()), 2.0)
+        reply = await w.dendrite.call(nowhere, Echo(x=ones()), PATIENT_S)
         assert reply.ok
         w.dendrite._incoming[miner.hotkey].close("test")
-        await until(lambda: w.dendrite.is_connected(miner.hotkey), 10.0)  # it comes back by itself
+        await until(lambda: w.dendrite.is_connected(miner.hotkey))  # it comes back by itself
         await miner.close()
 
 
@@ -244,7 +251,7 @@ async def test_dial_out__refused_at_first__keeps_trying() -> None:
         await asyncio.sleep(0.3)
         assert not w.dendrite.is_connected(miner.hotkey)
         welcome.add(miner.hotkey)
-        await until(lambda: w.dendrite.is_connected(miner.hotkey), 10.0)
+        await until(lambda: w.dendrite.is_connected(miner.hotkey))
         await miner.close()
 
 
@@ -269,9 +276,11 @@ async def test_forward__returns_a_future_or_nothing_of_use__handled() -> None:
         axon.attach(forward)
         await axon.serve("127.0.0.1")
         there = Endpoint(axon.hotkey, "127.0.0.1", axon.port)
-        replies = await w.dendrite.query([(there, Double(number=n)) for n in range(1, 6)], 0.5)
-        codes = [r.code for r in replies]
-        assert codes == [None, Code.INTERNAL, Code.LATE, Code.INTERNAL, Code.LATE]
+        at_once = [(there, Double(number=n)) for n in (1, 2, 4)]
+        replies = await w.dendrite.query(at_once, PATIENT_S)
+        assert [r.code for r in replies] == [None, Code.INTERNAL, Code.INTERNAL]
+        replies = await w.dendrite.query([(there, Double(number=n)) for n in (3, 5)], 0.5)
+        assert [r.code for r in replies] == [Code.LATE, Code.LATE]
         await until(lambda: not axon._jobs.running)
         assert axon._door.quota(w.validator.address).inflight == 0
         await axon.close()
@@ -293,7 +302,7 @@ async def test_queue__of_handlers_that_answer_at_once__does_not_nest() -> None:
         limits = Limits(inflight_per_hotkey=5_000)
         axon.limits = limits
         questions = [(there, Double(number=n)) for n in range(2_000)]
-        asking = asyncio.create_task(w.dendrite.query(questions, 20.0))
+        asking = asyncio.create_task(w.dendrite.query(questions, PATIENT_S))
         await until(lambda: len(axon._jobs._queue) == 1_999)
         gate.set_result(Double(number=0, result=0))
         assert all(r.ok for r in await asking)
@@ -312,7 +321,7 @@ async def test_http__health_and_unknown_paths() -> None:
 async def _get(port: int, path: str) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-    data = await asyncio.wait_for(reader.read(), 5)
+    data = await asyncio.wait_for(reader.read(), PATIENT_S)
     writer.close()
     return data
 

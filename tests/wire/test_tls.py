@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from offchain.wire import CallError, Code, Endpoint
-from tests.wire.worlds import Double, double, in_loop, new_hotkey, world
+from tests.wire.worlds import PATIENT_S, Double, double, in_loop, new_hotkey, world
 
 NOW = datetime.datetime.now(datetime.UTC)
 
@@ -58,7 +58,7 @@ def test_tls__trusted_certificate__answers_over_wss(tmp_path: Path) -> None:
             await axon.serve("127.0.0.1")
             there = Endpoint(axon.hotkey, "127.0.0.1", axon.port, tls=True)
             dendrite = w.new_dendrite(tls=client)
-            reply = await dendrite.call(there, Double(number=2), 5.0)
+            reply = await dendrite.call(there, Double(number=2), PATIENT_S)
             assert reply.synapse.result == 4
             await dendrite.close()
             await axon.close()
@@ -82,7 +82,7 @@ def test_FI_31_tls__bad_certificate__refused_with_a_reason(
             there = Endpoint(axon.hotkey, "127.0.0.1", axon.port, tls=True)
             dendrite = w.new_dendrite(tls=client if flaw else None)
             with pytest.raises(CallError, match=r"(?i)certificate") as caught:
-                await dendrite.call(there, Double(number=2), 5.0)
+                await dendrite.call(there, Double(number=2), PATIENT_S)
             assert caught.value.code is Code.UNREACHABLE
             await axon.close()
 
@@ -113,19 +113,19 @@ async def test_FI_31_ipv6_only__works() -> None:
         axon = w.new_axon(new_hotkey()).attach(double)
         await axon.serve("::1")
         there = Endpoint(axon.hotkey, "::1", axon.port)
-        assert (await w.dendrite.call(there, Double(number=2), 5.0)).ok
+        assert (await w.dendrite.call(there, Double(number=2), PATIENT_S)).ok
         await axon.close()
 
 
 @in_loop
 async def test_FI_31_endpoint_moves__the_new_one_is_dialled() -> None:
     async with world() as w:
-        await w.dendrite.call(w.endpoint, Double(number=1), 5.0)
+        await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
         await w.axon.close()
-        (reply,) = await w.dendrite.query([(w.endpoint, Double(number=1))], 2.0)
+        (reply,) = await w.dendrite.query([(w.endpoint, Double(number=1))], PATIENT_S)
         assert reply.code in (Code.UNREACHABLE, Code.CLOSED)
         moved = w.new_axon().attach(double)
         await moved.serve("127.0.0.1")
         there = Endpoint(w.miner.address, "127.0.0.1", moved.port)
-        assert (await w.dendrite.call(there, Double(number=1), 5.0)).ok
+        assert (await w.dendrite.call(there, Double(number=1), PATIENT_S)).ok
         await moved.close()
