@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real chain with everything deployed, one per test session and kind."""
+"""A real chain with everything deployed, one per test file and kind.
+
+What a test sees of it is therefore the same alone, in a whole run and on any worker of one.
+"""
 
 from __future__ import annotations
 
@@ -72,13 +75,13 @@ def start_localnet(kind: str, folder: Path) -> Iterator[Localnet]:
         yield Localnet(chain, path, open_network([chain.url], path))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
     """Anvil with a block every second."""
     yield from start_localnet("anvil", tmp_path_factory.mktemp("anvil"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ganache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
     """Ganache with a block every second, on the shanghai build."""
     yield from start_localnet("ganache", tmp_path_factory.mktemp("ganache"))
