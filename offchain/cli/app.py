@@ -27,6 +27,7 @@ from offchain.cli import (
     watcher,
     weights,
 )
+from offchain.cli.help import keep_examples
 from offchain.cli.output import show_error
 from offchain.cli.session import Flags, Session
 from offchain.protocol.errors import EvmtensorError
@@ -78,6 +79,7 @@ app.command("metagraph", epilog=_EPILOG)(metagraph.metagraph)
 app.command("claim", epilog=_EPILOG)(metagraph.claim)
 app.command("verify-epoch", epilog=_EPILOG)(watcher.verify_epoch)
 app.command("demo", epilog=_EPILOG)(demo.demo)
+keep_examples(app)
 
 
 def run(arguments: Sequence[str]) -> int:

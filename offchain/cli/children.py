@@ -24,7 +24,7 @@ Parent = Annotated[str, typer.Option("--parent", help="The lending hotkey: an ad
 
 
 @app.command("show")
-def show_children(context: typer.Context, netuid: Netuid, hotkey: HotkeyAddress) -> None:
+def show_children(context: typer.Context, netuid: Netuid, hotkey: HotkeyAddress = "") -> None:
     """Show whom a hotkey lends to in a subnet, and who may lend to it.
 
     evmtensor stake children show --netuid 1 --hotkey alice-hot
@@ -32,7 +32,7 @@ def show_children(context: typer.Context, netuid: Netuid, hotkey: HotkeyAddress)
     from offchain.chain.stakes import family
 
     session: Session = context.obj
-    address = session.address_of(hotkey)
+    address = session.hotkey_address(hotkey)
     found = family(session.network, address, netuid)
     rows = list(_rows(found))
     title = f"{address} in subnet {netuid}; keeps {percent(found.take_u16)} of its parents' part"
@@ -46,12 +46,12 @@ def set_children(
         list[str], typer.Argument(metavar="HOTKEY=SHARE", help="e.g. bob-hot=0.25, up to five.")
     ],
     netuid: Netuid,
-    hotkey: HotkeyAddress,
+    hotkey: HotkeyAddress = "",
     key: Key = "",
 ) -> None:
     """Lend shares of a hotkey's own stake to up to five others, one unbonding period from now.
 
-    evmtensor stake children set bob-hot=0.25 carol-hot=0.5 -n 1 --hotkey alice-hot --key alice
+    evmtensor stake children set bob-hot=0.25 eve-hot=0.5 -n 1 -H al-hot -k al
     """
     session: Session = context.obj
     shares = dict(_child(session, text) for text in children)
@@ -59,7 +59,9 @@ def set_children(
 
 
 @app.command()
-def revoke(context: typer.Context, netuid: Netuid, hotkey: HotkeyAddress, key: Key = "") -> None:
+def revoke(
+    context: typer.Context, netuid: Netuid, hotkey: HotkeyAddress = "", key: Key = ""
+) -> None:
     """End all loans of a hotkey in a subnet, one unbonding period from now.
 
     evmtensor stake children revoke --netuid 1 --hotkey alice-hot --key alice
@@ -72,7 +74,7 @@ def take(
     context: typer.Context,
     share: Annotated[str, typer.Argument(help="Share of its parents' part, e.g. 0.05.")],
     netuid: Netuid,
-    hotkey: HotkeyAddress,
+    hotkey: HotkeyAddress = "",
     key: Key = "",
 ) -> None:
     """Set what a hotkey keeps of its parents' dividends in a subnet: at most 0.18.
@@ -83,20 +85,24 @@ def take(
     wanted = share_u16(share)
     coldkey = session.coldkey(key)
     with progress("setting the child's take"):
-        done = coldkey.set_child_take(session.address_of(hotkey), netuid, wanted)
+        done = coldkey.set_child_take(session.hotkey_address(hotkey), netuid, wanted)
     show(session.flags.json, done, f"keeps {percent(done.take_u16)} from tick {done.from_tick}")
 
 
 @app.command()
 def admit(
-    context: typer.Context, parent: Parent, netuid: Netuid, hotkey: HotkeyAddress, key: Key = ""
+    context: typer.Context,
+    parent: Parent,
+    netuid: Netuid,
+    hotkey: HotkeyAddress = "",
+    key: Key = "",
 ) -> None:
     """Let somebody else's hotkey lend to yours in a subnet; five may.
 
-    evmtensor stake children admit --parent alice-hot --netuid 1 --hotkey bob-hot --key bob
+    evmtensor stake children admit --parent alice-hot -n 1 -H bob-hot -k bob
     """
     session: Session = context.obj
-    addresses = session.address_of(hotkey), session.address_of(parent)
+    addresses = session.hotkey_address(hotkey), session.address_of(parent)
     coldkey = session.coldkey(key)
     with progress("admitting the parent"):
         receipt = coldkey.admit_parent(addresses[0], netuid, addresses[1])
@@ -106,14 +112,18 @@ def admit(
 
 @app.command()
 def dismiss(
-    context: typer.Context, parent: Parent, netuid: Netuid, hotkey: HotkeyAddress, key: Key = ""
+    context: typer.Context,
+    parent: Parent,
+    netuid: Netuid,
+    hotkey: HotkeyAddress = "",
+    key: Key = "",
 ) -> None:
     """Free the place of a hotkey that has lent nothing for one unbonding period.
 
-    evmtensor stake children dismiss --parent alice-hot --netuid 1 --hotkey bob-hot --key bob
+    evmtensor stake children dismiss --parent alice-hot -n 1 -H bob-hot -k bob
     """
     session: Session = context.obj
-    addresses = session.address_of(hotkey), session.address_of(parent)
+    addresses = session.hotkey_address(hotkey), session.address_of(parent)
     coldkey = session.coldkey(key)
     with progress("dismissing the parent"):
         receipt = coldkey.dismiss_parent(addresses[0], netuid, addresses[1])
@@ -129,7 +139,7 @@ def percent(u16: int) -> str:
 def _set(session: Session, hotkey: str, netuid: int, shares: dict[str, int], key: str) -> None:
     coldkey = session.coldkey(key)
     with progress("setting children"):
-        done = coldkey.set_children(session.address_of(hotkey), netuid, shares)
+        done = coldkey.set_children(session.hotkey_address(hotkey), netuid, shares)
     lent = ", ".join(f"{percent(share)} to {child}" for child, share in shares.items())
     show(session.flags.json, done, f"lends {lent or 'nothing'} from tick {done.from_tick}")
 

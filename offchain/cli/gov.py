@@ -86,7 +86,7 @@ def propose(
 ) -> None:
     """Propose what the timelock shall do: up to 8 calls, all or none.
 
-    evmtensor gov propose -d "more majority" --set-parameter 1:kappa_u16=36044 --key alice
+    evmtensor gov propose -d "more" --set-parameter 1:kappa_u16=36044 -k alice
     evmtensor gov propose -d "pay bob" --transfer 0xB0b...:12.5 --key alice
     """
     session: Session = context.obj

@@ -109,6 +109,12 @@ def fund(
     )
 
 
+def shortest(path: Path) -> Path:
+    """The path as seen from here, if it is below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def _show_state(session: Session, state: Any) -> None:
     if state is None:
         show(
@@ -116,7 +122,9 @@ def _show_state(session: Session, state: Any) -> None:
         )
         return
     text = (
-        f"{state.chain} with all contracts at {state.url}, described in {state.deployment}\n"
+        f"{state.chain} with all contracts runs at {state.url}, until `evmtensor localnet down`.\n"
+        f"Their addresses: {shortest(Path(state.deployment))}\n"
+        "This line points ape and evmtensor at it:\n"
         f"export APE_FOUNDRY_HOST={state.url}"
     )
     show(session.flags.json, state, text)

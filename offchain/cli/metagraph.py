@@ -82,7 +82,7 @@ def claim(
     network = session.network
     uid = None
     if not everybody:
-        address = session.address_of(session.hotkey_name(hotkey))
+        address = session.hotkey_address(hotkey)
         uid = uid_now(network, netuid, address)
         if uid is None:
             raise not_registered(address, netuid)

@@ -73,13 +73,13 @@ def run(
 
     evmtensor miner run model.onnx --netuid 1 --hotkey alice-hot
 
-    evmtensor miner run model.onnx --netuid 1 --hotkey alice-hot --key alice --max-burn 2
+    evmtensor miner run model.onnx -n 1 -H alice-hot -k alice --max-burn 2
 
     evmtensor miner run model.onnx --netuid 1 --tao-price 0.002 --gas-multiple 50
 
     evmtensor miner run decoder --netuid 2 --hotkey alice-hot --publish
 
-    evmtensor miner run weights -n 2 --engine openai --engine-url http://127.0.0.1:8000 --model x
+    evmtensor miner run hf -n 2 --engine openai --engine-url http://gpu --model x
 
     A better model: write it over the file, then `kill -HUP`; no request is dropped.
     """

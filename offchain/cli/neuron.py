@@ -24,7 +24,7 @@ def register(
 ) -> None:
     """Buy a uid for a hotkey, which consents with its own key.
 
-    evmtensor neuron register --netuid 1 --key alice --hotkey alice-hot --max-burn 2
+    evmtensor neuron register -n 1 -k alice -H alice-hot --max-burn 2
     """
     session: Session = context.obj
     coldkey = session.coldkey(key)
@@ -38,7 +38,7 @@ def register(
 
 
 @app.command("show")
-def show_neuron(context: typer.Context, netuid: Netuid, hotkey: HotkeyAddress) -> None:
+def show_neuron(context: typer.Context, netuid: Netuid, hotkey: HotkeyAddress = "") -> None:
     """Show where a hotkey stands in a subnet.
 
     evmtensor neuron show --netuid 1 --hotkey alice-hot
@@ -47,7 +47,7 @@ def show_neuron(context: typer.Context, netuid: Netuid, hotkey: HotkeyAddress) -
 
     session: Session = context.obj
     network = session.network
-    address = session.address_of(hotkey)
+    address = session.hotkey_address(hotkey)
     uid = uid_now(network, netuid, address)
     if uid is None:
         raise not_registered(address, netuid)

@@ -11,12 +11,33 @@ import typer
 from offchain.protocol.errors import ConfigError
 from offchain.protocol.identifiers import RAO_PER_TAO
 
-Netuid = Annotated[int, typer.Option("--netuid", "-n", min=0, help="Number of the subnet.")]
+Netuid = Annotated[
+    int, typer.Option("--netuid", "-n", metavar="N", min=0, help="Number of the subnet.")
+]
 NetuidArgument = Annotated[int, typer.Argument(min=0, help="Number of the subnet.")]
-Key = Annotated[str, typer.Option("--key", "-k", help="Coldkey: a name, or dev:N on localnet.")]
-HotkeyName = Annotated[str, typer.Option("--hotkey", "-H", help="Hotkey: a name, or dev:N.")]
+Key = Annotated[
+    str,
+    typer.Option(
+        "--key",
+        "-k",
+        metavar="NAME",
+        help="Coldkey: a name, or dev:N on localnet; else EVMTENSOR_KEY.",
+    ),
+]
+HotkeyName = Annotated[
+    str,
+    typer.Option(
+        "--hotkey", "-H", metavar="NAME", help="Hotkey: a name, or dev:N; else EVMTENSOR_HOTKEY."
+    ),
+]
 HotkeyAddress = Annotated[
-    str, typer.Option("--hotkey", "-H", help="Hotkey: an address, a name, or dev:N.")
+    str,
+    typer.Option(
+        "--hotkey",
+        "-H",
+        metavar="NAME",
+        help="Hotkey: an address, a name, or dev:N; else EVMTENSOR_HOTKEY.",
+    ),
 ]
 Amount = Annotated[str, typer.Argument(help="In TAO, e.g. 12.5.")]
 

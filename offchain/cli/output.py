@@ -78,14 +78,21 @@ def _plain(value: Any) -> Any:
 
 @contextmanager
 def progress(what: str) -> Iterator[None]:
-    """Says on standard error what is going on, if it takes longer than two seconds."""
+    """Says on standard error what is going on, if it takes longer than two seconds.
+
+    On a terminal it is one line, gone when the work is done.
+    """
     done = threading.Event()
+    before, after = ("\r", "") if sys.stderr.isatty() else ("", "\n")
 
     def speak() -> None:
         seconds = PROGRESS_AFTER_SECONDS
         while not done.wait(PROGRESS_AFTER_SECONDS):
-            print(f"... {what} ({seconds:.0f} s)", file=sys.stderr, flush=True)
+            line = f"{before}... {what} ({seconds:.0f} s)"
+            print(line, end=after, file=sys.stderr, flush=True)
             seconds += PROGRESS_AFTER_SECONDS
+        if before and seconds > PROGRESS_AFTER_SECONDS:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
     thread = threading.Thread(target=speak, daemon=True)
     thread.start()

@@ -96,7 +96,7 @@ def show_seats(context: typer.Context) -> None:
 @app.command()
 def poke(
     context: typer.Context,
-    hotkey: HotkeyAddress,
+    hotkey: HotkeyAddress = "",
     seat: Annotated[int, typer.Option(help="The seat; the best one by default.")] = -1,
     key: Annotated[str, typer.Option("--key", "-k", help="Who pays the gas.")] = "",
 ) -> None:
@@ -109,7 +109,7 @@ def poke(
 
     session: Session = context.obj
     coldkey = session.coldkey(key)
-    address = session.address_of(hotkey)
+    address = session.hotkey_address(hotkey)
     member = RootMember(session.network, coldkey.sender, address)
     wanted = seat if seat >= 0 else member.best_poke()
     if wanted is None:

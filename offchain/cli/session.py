@@ -140,6 +140,10 @@ class Session:
             return self.signer(reference).address
         return self.keys.info(reference).address
 
+    def hotkey_address(self, reference: str) -> str:
+        """The address of the hotkey that is named, on the line or in the environment."""
+        return self.address_of(self.hotkey_name(reference))
+
 
 def _named(reference: str, kind: str, flag: str, variable: str) -> str:
     if not reference:

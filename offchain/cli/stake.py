@@ -23,13 +23,13 @@ UnbondingId = Annotated[int, typer.Argument(help="Number of the unbonding.")]
 
 
 @app.command()
-def add(context: typer.Context, amount: Amount, hotkey: HotkeyAddress, key: Key = "") -> None:
+def add(context: typer.Context, amount: Amount, hotkey: HotkeyAddress = "", key: Key = "") -> None:
     """Put TAO behind a hotkey.
 
     evmtensor stake add 100 --hotkey alice-hot --key alice
     """
     session: Session = context.obj
-    to, value = session.address_of(hotkey), rao(amount)
+    to, value = session.hotkey_address(hotkey), rao(amount)
     coldkey = session.coldkey(key)
     with progress("adding stake"):
         added = coldkey.add_stake(to, value)
@@ -39,7 +39,7 @@ def add(context: typer.Context, amount: Amount, hotkey: HotkeyAddress, key: Key 
 @app.command()
 def unbond(
     context: typer.Context,
-    hotkey: HotkeyAddress,
+    hotkey: HotkeyAddress = "",
     amount: All = "",
     key: Key = "",
 ) -> None:
@@ -50,7 +50,7 @@ def unbond(
     session: Session = context.obj
     coldkey = session.coldkey(key)
     with progress("unbonding"):
-        begun = coldkey.unbond(session.address_of(hotkey), rao(amount) if amount else None)
+        begun = coldkey.unbond(session.hotkey_address(hotkey), rao(amount) if amount else None)
     text = (
         f"unbonding {begun.unbonding_id}: {tao(begun.amount_rao)} TAO from tick {begun.ripe_tick}"
     )
@@ -107,7 +107,7 @@ def move(
 def transfer(
     context: typer.Context,
     to_coldkey: Annotated[str, typer.Argument(help="Coldkey that gets it: an address or a name.")],
-    hotkey: HotkeyAddress,
+    hotkey: HotkeyAddress = "",
     amount: All = "",
     key: Key = "",
 ) -> None:
@@ -120,7 +120,7 @@ def transfer(
     coldkey = session.coldkey(key)
     with progress("transferring stake"):
         done = coldkey.transfer_stake(
-            session.address_of(hotkey), target, rao(amount) if amount else None
+            session.hotkey_address(hotkey), target, rao(amount) if amount else None
         )
     show(session.flags.json, done, f"{tao(done.amount_rao)} TAO of stake are {target}'s")
 
@@ -158,7 +158,7 @@ def list_stakes(
 def take(
     context: typer.Context,
     share: Annotated[str, typer.Argument(help="Share of dividends, e.g. 0.09; at most 0.18.")],
-    hotkey: HotkeyAddress,
+    hotkey: HotkeyAddress = "",
     key: Key = "",
 ) -> None:
     """Set what you keep of your hotkey's dividends before its delegators.
@@ -169,13 +169,13 @@ def take(
     wanted = share_u16(share)
     coldkey = session.coldkey(key)
     with progress("setting the take"):
-        done = coldkey.set_take(session.address_of(hotkey), wanted)
+        done = coldkey.set_take(session.hotkey_address(hotkey), wanted)
     text = f"keeps {children.percent(done.take_u16)} from tick {done.from_tick}"
     show(session.flags.json, done, text)
 
 
 @app.command()
-def gather(context: typer.Context, hotkey: HotkeyAddress, key: Key = "") -> None:
+def gather(context: typer.Context, hotkey: HotkeyAddress = "", key: Key = "") -> None:
     """After `wallet swap-coldkey`: join the new coldkey's own stake to what it took over.
 
     evmtensor stake gather --hotkey bob-hot --key alice-new
@@ -183,19 +183,19 @@ def gather(context: typer.Context, hotkey: HotkeyAddress, key: Key = "") -> None
     session: Session = context.obj
     coldkey = session.coldkey(key)
     with progress("gathering stake"):
-        done = coldkey.gather_stake(session.address_of(hotkey))
+        done = coldkey.gather_stake(session.hotkey_address(hotkey))
     show(session.flags.json, done, f"{tao(done.amount_rao)} TAO joined")
 
 
 @app.command("show")
-def show_stake(context: typer.Context, hotkey: HotkeyAddress, key: Key = "") -> None:
+def show_stake(context: typer.Context, hotkey: HotkeyAddress = "", key: Key = "") -> None:
     """Show a hotkey's pool, and your part of it.
 
     evmtensor stake show --hotkey alice-hot --key alice
     """
     session: Session = context.obj
     staking = session.network.staking
-    address = session.address_of(hotkey)
+    address = session.hotkey_address(hotkey)
     pool = staking.pool_of(address)
     mine = key or session.environment.key
     value_rao = staking.value_of(address, session.address_of(mine)) if mine else None

@@ -22,7 +22,7 @@ ZERO = "0x" + "00" * 20
 @app.command()
 def create(
     context: typer.Context,
-    hotkey: HotkeyName,
+    hotkey: HotkeyName = "",
     key: Key = "",
     max_cost: Annotated[str, typer.Option(help="Most that it may cost, in TAO.")] = "",
     max_uids: Annotated[int, typer.Option(help="A power of two, 16 to 1024.")] = 256,
@@ -97,7 +97,7 @@ def identity(
 ) -> None:
     """Say what a subnet that you own is called.
 
-    evmtensor subnet identity 1 --name digits --url https://example.org --key alice
+    evmtensor subnet identity 1 --name digits --url https://example.org -k alice
     """
     session: Session = context.obj
     for what, text, most in (("name", name, 64), ("url", url, 256)):
@@ -149,7 +149,7 @@ def accept(context: typer.Context, netuid: NetuidArgument, key: Key = "") -> Non
 
 @app.command("set-hotkey")
 def set_hotkey(
-    context: typer.Context, netuid: NetuidArgument, hotkey: HotkeyName, key: Key = ""
+    context: typer.Context, netuid: NetuidArgument, hotkey: HotkeyName = "", key: Key = ""
 ) -> None:
     """Name another owner's hotkey, once in 50,400 ticks; its neuron cannot be pushed out.
 
@@ -198,6 +198,9 @@ def list_subnets(context: typer.Context) -> None:
         *("netuid", "name", "owner", "neurons", "max uids", "seats", "start tick"),
         *("life", "immune until tick"),
     )
+    if not rows and not session.flags.json:
+        show(False, None, "there is no subnet yet; make one: evmtensor subnet create --help")
+        return
     show_table(session.flags.json, "subnets", columns, rows)
 
 
@@ -280,7 +283,7 @@ def set_schedule(
 ) -> None:
     """Set tempo, reveal and challenge window together.
 
-    evmtensor subnet set-schedule 1 --tempo 360 --reveal 100 --window 150 --key alice
+    evmtensor subnet set-schedule 1 --tempo 360 --reveal 100 --window 150 -k alice
     """
     session: Session = context.obj
     coldkey = session.coldkey(key)

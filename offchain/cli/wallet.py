@@ -91,7 +91,10 @@ def list_keys(context: typer.Context) -> None:
 
 @app.command()
 def balance(
-    context: typer.Context, key: Annotated[str, typer.Argument(help="A name or an address.")]
+    context: typer.Context,
+    key: Annotated[
+        str, typer.Argument(help="A name or an address; without it, EVMTENSOR_KEY's.")
+    ] = "",
 ) -> None:
     """Show TAO and the chain's own coin of a key or address.
 
@@ -99,7 +102,8 @@ def balance(
     """
     from offchain.cli.token import show_balance
 
-    show_balance(context.obj, key)
+    session: Session = context.obj
+    show_balance(session, session.coldkey_name(key))
 
 
 @app.command("swap-hotkey")

@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from offchain.cli.app import app, run, take_flags
 from offchain.cli.environment import DEFAULT_URL, read_environment
+from offchain.cli.help import EXAMPLE
 from offchain.cli.options import rao, tao
 from offchain.cli.output import progress, show_table, to_json
 from offchain.protocol.errors import ConfigError
@@ -57,6 +58,15 @@ def test_commands__that_a_user_expects__are_there() -> None:
 def test_help__of_every_command__has_an_example(path: tuple[str, ...]) -> None:
     text = str(ALL[path].help)  # type: ignore[attr-defined]
     assert f"evmtensor {' '.join(path)}" in text
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_help__of_every_command__examples_fit_80_columns(path: tuple[str, ...]) -> None:
+    text = str(ALL[path].help)  # type: ignore[attr-defined]
+    lines = [line for line in text.splitlines() if line.startswith(EXAMPLE)]
+    assert [line for line in lines if len(line) > 78] == []
+    with_examples = [part for part in text.split("\n\n") if EXAMPLE in part]
+    assert all(EXAMPLE not in part[:10] for part in with_examples)  # each is kept as written
 
 
 def test_help__loads_nothing_heavy() -> None:
@@ -165,13 +175,60 @@ def test_json__bytes_and_dataclasses() -> None:
 def test_progress__speaks_after_two_seconds_only(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("offchain.cli.output.PROGRESS_AFTER_SECONDS", 0.1)
     with progress("doing"):
         pass
     assert capsys.readouterr().err == ""
+    monkeypatch.setattr("offchain.cli.output.PROGRESS_AFTER_SECONDS", 0.01)
     with progress("doing"):
-        time.sleep(0.35)
-    assert capsys.readouterr().err.startswith("... doing")
+        assert spoken(capsys).startswith("... doing (0 s)\n")
+
+
+def test_progress__on_a_terminal__is_one_line_that_goes_away(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("offchain.cli.output.PROGRESS_AFTER_SECONDS", 0.01)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with progress("doing"):
+        said = spoken(capsys)
+    said += capsys.readouterr().err
+    assert said.startswith("\r... doing (0 s)")
+    assert said.endswith("\r\033[K")
+    assert "\n" not in said
+
+
+def spoken(capsys: pytest.CaptureFixture[str]) -> str:
+    """Wait for a first word on standard error, however slow this machine is."""
+    while not (said := capsys.readouterr().err):
+        time.sleep(0.01)
+    return said
+
+
+TAKES_A_HOTKEY = [
+    "stake add 1",
+    "stake unbond",
+    "stake transfer dev:1",
+    "stake take 0.1",
+    "stake gather",
+    "stake show",
+    "stake children show -n 1",
+    "stake children revoke -n 1",
+    "neuron show -n 1",
+    "root poke",
+    "subnet create",
+    "subnet set-hotkey 1",
+]
+
+
+@pytest.mark.parametrize("line", TAKES_A_HOTKEY)
+def test_hotkey__not_on_the_line__comes_from_the_environment(
+    line: str, evmtensor: Command, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line is complete: what fails is that there is no chain or no such key (1), not it (2)."""
+    monkeypatch.setenv("EVMTENSOR_RPC", "http://127.0.0.1:1")  # nobody can listen there
+    monkeypatch.setenv("EVMTENSOR_HOTKEY", "ghost")
+    outcome = evmtensor(*line.split())
+    outcome.sentence()
+    assert outcome.code == 1
 
 
 def test_interrupt__is_one_word(

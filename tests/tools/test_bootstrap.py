@@ -91,19 +91,31 @@ def test_call__program_fails__cause_and_log(checkout):
     assert "ENOTFOUND" in steps.LOG.read_text()
 
 
+def working_until_seen(words, checkout, monkeypatch):
+    """A program that says one line, and ends once a heartbeat has shown the start of it."""
+    seen = checkout / "seen"
+
+    def show(line, **how):
+        print(line, **how)
+        if words[:9] in line:
+            seen.touch()
+
+    monkeypatch.setattr(steps, "_HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(steps, "print", show, raising=False)
+    wait = f"while not os.path.exists({str(seen)!r}): time.sleep(0.01)"
+    return [sys.executable, "-c", f"import os, time\nprint({words!r}, flush=True)\n{wait}"]
+
+
 def test_call__silent_program__shows_that_it_still_works(checkout, monkeypatch, capsys):
     (checkout / ".cache").mkdir()
-    monkeypatch.setattr(steps, "_HEARTBEAT_SECONDS", 0.1)
-    program = "import time; print('downloading x', flush=True); time.sleep(1)"
-    steps.call([sys.executable, "-c", program])
+    steps.call(working_until_seen("downloading x", checkout, monkeypatch))
     assert "0 s  downloading x" in capsys.readouterr().out
 
 
 def test_call__long_line_of_a_program__never_wraps(checkout, monkeypatch, capsys):
     (checkout / ".cache").mkdir()
-    monkeypatch.setattr(steps, "_HEARTBEAT_SECONDS", 0.1)
     monkeypatch.setenv("COLUMNS", "80")
-    steps.call([sys.executable, "-c", "import time; print('x' * 200, flush=True); time.sleep(1)"])
+    steps.call(working_until_seen("x" * 200, checkout, monkeypatch))
     beats = capsys.readouterr().out.splitlines()
     assert any("xxx" in beat for beat in beats)
     assert max(map(len, beats)) < 80
