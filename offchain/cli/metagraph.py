@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from offchain.cli.options import HotkeyName, Key, Netuid, NetuidArgument, tao
-from offchain.cli.output import progress, show, show_table
+from offchain.cli.output import progress, shortened, show, show_table
 from offchain.cli.session import Session
 
 if TYPE_CHECKING:
     from offchain.chain.metagraph import Metagraph
 
+MILLI_TAO = 10**6  # rao; the table rounds stake down to it, `--json` does not
 COLUMNS = (
     "uid",
     "hotkey",
@@ -51,8 +52,8 @@ def rows(graph: Metagraph) -> list[tuple[Any, ...]]:
     return [
         (
             neuron.uid,
-            f"{neuron.hotkey[:8]}…{neuron.hotkey[-4:]}",
-            tao(neuron.stake_rao),
+            shortened(neuron.hotkey),
+            tao(neuron.stake_rao // MILLI_TAO * MILLI_TAO),
             neuron.seat,
             f"{neuron.incentive:.4f}",
             f"{neuron.dividends:.4f}",

@@ -12,6 +12,7 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 PROGRESS_AFTER_SECONDS = 2.0
+UNBROKEN_WIDTH = 12  # columns of a table whose texts are all this short keep them in one piece
 FILE_WIDTH = 160  # columns of a table that goes into a file or a pipe
 
 
@@ -40,13 +41,21 @@ def show_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text("" if cell is None else visible(str(cell))) for cell in row))
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
+    texts = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
+    for i, column in enumerate(columns):
+        widest = max([len(column), *(len(row[i]) for row in texts)])
+        # only what is long is broken when there is no room
+        table.add_column(column, overflow="fold", no_wrap=widest <= UNBROKEN_WIDTH)
+    for row in texts:
+        table.add_row(*map(Text, row))
     width = None if sys.stdout.isatty() else FILE_WIDTH
     Console(width=width).print(table)
+
+
+def shortened(address: str) -> str:
+    """An address for a table, where programs have `--json`."""
+    return f"{address[:6]}…{address[-4:]}"
 
 
 def visible(text: str) -> str:

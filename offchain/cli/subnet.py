@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from offchain.cli.options import HotkeyName, Key, NetuidArgument, rao, tao
-from offchain.cli.output import progress, show, show_table, visible
+from offchain.cli.output import progress, shortened, show, show_table, visible
 from offchain.cli.session import Session
 from offchain.protocol.errors import ConfigError
 
@@ -198,10 +198,12 @@ def list_subnets(context: typer.Context) -> None:
         *("netuid", "name", "owner", "neurons", "max uids", "seats", "start tick"),
         *("life", "immune until tick"),
     )
+    value = [dict(zip(columns, row, strict=True)) for row in rows]
     if not rows and not session.flags.json:
         show(False, None, "there is no subnet yet; make one: evmtensor subnet create --help")
         return
-    show_table(session.flags.json, "subnets", columns, rows)
+    short = [(n, name, shortened(owner), *rest) for n, name, owner, *rest in rows]
+    show_table(session.flags.json, "subnets", columns, short, value)
 
 
 @app.command("show")

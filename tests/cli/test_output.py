@@ -8,7 +8,7 @@ from contextlib import redirect_stderr
 import pytest
 import structlog
 
-from offchain.cli.output import log_to_stderr
+from offchain.cli.output import log_to_stderr, show_table
 
 
 def test_log_to_stderr__the_stream_is_replaced_later__lines_follow(
@@ -29,3 +29,18 @@ def test_log_to_stderr__the_stream_is_replaced_later__lines_follow(
     assert "second" in said.err
     assert said.out == ""
     assert sys.stderr is not gone
+
+
+def test_show_table__on_a_narrow_terminal__breaks_long_texts_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    address = "0xC5eC032b5b564b38a7b37d6b32a0AF05aC85eD8E"
+    show_table(False, "keys", ("incentive", "address"), [("0.4982", address), ("1,000.5", "none")])
+    shown = capsys.readouterr().out
+    assert max(len(line) for line in shown.splitlines()) <= 40
+    for whole in ("incentive", "0.4982", "1,000.5"):
+        assert whole in shown
+    assert address not in shown
+    assert address in "".join(shown.replace("0.4982", "").split())
