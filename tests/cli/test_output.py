@@ -2,6 +2,7 @@
 """What commands say, and where."""
 
 import io
+import re
 import sys
 from contextlib import redirect_stderr
 
@@ -38,7 +39,7 @@ def test_show_table__on_a_narrow_terminal__breaks_long_texts_only(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     address = "0xC5eC032b5b564b38a7b37d6b32a0AF05aC85eD8E"
     show_table(False, "keys", ("incentive", "address"), [("0.4982", address), ("1,000.5", "none")])
-    shown = capsys.readouterr().out
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert max(len(line) for line in shown.splitlines()) <= 40
     for whole in ("incentive", "0.4982", "1,000.5"):
         assert whole in shown
