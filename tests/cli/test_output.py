@@ -35,12 +35,12 @@ def test_log_to_stderr__the_stream_is_replaced_later__lines_follow(
 def test_show_table__on_a_narrow_terminal__breaks_long_texts_only(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("COLUMNS", "16")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     address = "0xC5eC032b5b564b38a7b37d6b32a0AF05aC85eD8E"
     show_table(False, "keys", ("incentive", "address"), [("0.4982", address), ("1,000.5", "none")])
     shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
-    assert max(len(line) for line in shown.splitlines()) <= 40
+    assert max(len(line) for line in shown.splitlines()) <= 16
     for whole in ("incentive", "0.4982", "1,000.5"):
         assert whole in shown
     assert address not in shown
