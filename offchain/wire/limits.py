@@ -12,7 +12,9 @@ class Limits:
 
     message_bytes: int = 8 * 2**20  # one WebSocket message
     bundle_bytes: int = 64 * 2**10  # small frames travel together up to this size
-    bundle_frames: int = 16  # more would make one side wait while the other works
+    # Frames of a bundle; at 16 in flight two are under way, so that neither side waits for the
+    # other (`docs/wire.md` has what that is worth).
+    bundle_frames: int = 8
     head_bytes: int = 64 * 2**10  # the msgpack part of one message
     handshake_s: float = 5.0  # from TCP accept to the first authentic message
     idle_ping_s: float = 20.0  # a silent connection is pinged, and dropped after as long again
