@@ -36,8 +36,9 @@ from offchain.chain.outbox import Entry, Outbox
 
 BUMP_NUMERATOR, BUMP_DENOMINATOR = 1125, 1000  # nodes refuse replacements below +10 %
 TRANSFER_GAS = 21_000
-# state can change between the estimate and the block; a new tick alone can take two fresh slots
-_GAS_SLACK, _GAS_SPARE = 1.25, 60_000
+# State can change between the estimate and the block. A new tick alone takes a fresh slot for every
+# checkpoint that is touched: 132,000 gas for the six of a move of stake.
+_GAS_SLACK, _GAS_SPARE = 1.25, 150_000
 _KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
 _TOO_LOW = ("nonce too low", "nonce is too low", "the tx doesn't have the correct nonce")
 _UNDERPRICED = ("underpriced", "fee too low", "max fee per gas less than block base fee")

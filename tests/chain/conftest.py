@@ -18,7 +18,7 @@ from offchain.chain.connection import Connection, open_connection
 from offchain.chain.deployment import deploy
 from offchain.chain.network import Network, open_network
 from offchain.chain.outbox import Outbox
-from offchain.chain.presets import MINIMAL
+from offchain.chain.presets import MINIMAL, Preset
 from offchain.chain.transactions import Patience, Sender
 from offchain.keys import Signer
 from offchain.keys.development import development_signer
@@ -26,7 +26,17 @@ from offchain.localnet.chain_process import ChainProcess, ChainSettings, start_c
 from offchain.protocol.identifiers import RAO_PER_TAO
 
 PATIENCE = Patience(poll_seconds=0.05)
-IMPATIENT = replace(MINIMAL, unbonding_ticks=5, vesting_ticks=5)  # these ticks are real seconds
+# Phases that no machine is too slow for: nobody waits for their ends, `jump_to` goes there.
+ROOMY = replace(
+    MINIMAL,
+    tempo=600,
+    reveal_ticks=200,
+    window_ticks=200,
+    unbonding_ticks=200,
+    vesting_ticks=5,
+    voting_delay_ticks=200,
+    voting_period_ticks=400,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,23 @@ class Localnet:
     @property
     def url(self) -> str:
         return self.chain.url
+
+    def jump_to(self, tick: int) -> None:
+        """A block of that tick now, unless it has come already; later blocks follow it."""
+        connection, clock = self.network.connection, self.network.clock
+        ahead = clock.timestamp_of(tick) - connection.head().timestamp
+        if ahead <= 0:
+            return
+        if "Ganache" in connection.client:
+            connection.rpc.call("evm_setTime", clock.timestamp_of(tick) * 1_000)
+        else:
+            connection.rpc.call("evm_setNextBlockTimestamp", clock.timestamp_of(tick))
+        self.mine(1)
+        assert clock.tick() >= tick
+
+    def mine(self, blocks: int) -> None:
+        for _ in range(blocks):
+            self.network.connection.rpc.call("evm_mine")
 
     def development(self, index: int) -> Sender:
         """The sender of a test account; account 0 deployed and holds the genesis allocation."""
@@ -63,27 +90,34 @@ def give_ether(connection: Connection, account: str, ether: int) -> None:
     connection.rpc.call(method, account, hex(ether * 10**18))
 
 
-def start_localnet(kind: str, folder: Path) -> Iterator[Localnet]:
-    settings = ChainSettings(kind=kind, block_seconds=1, log_file=folder / "chain.log")  # type: ignore[arg-type]
+def start_localnet(
+    kind: str, folder: Path, numbers: Preset = ROOMY, block_seconds: int = 0
+) -> Iterator[Localnet]:
+    """block_seconds: 0 makes a block of every transaction at once, and none between."""
+    settings = ChainSettings(
+        kind=kind,  # type: ignore[arg-type]
+        block_seconds=block_seconds,
+        log_file=folder / "chain.log",
+    )
     with start_chain(settings) as chain:
         build(chain.evm)
         connection = open_connection([chain.url])
         signer = development_signer("dev:0", chain.chain_id)
         sender = Sender(connection, signer, Outbox(folder / "outbox"), patience=PATIENCE)
         path = folder / f"{chain.chain_id}.json"
-        deploy(sender, IMPATIENT, path)
+        deploy(sender, numbers, path)
         yield Localnet(chain, path, open_network([chain.url], path))
 
 
 @pytest.fixture(scope="module")
 def anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
-    """Anvil with a block every second."""
+    """Anvil, with a block of every transaction at once."""
     yield from start_localnet("anvil", tmp_path_factory.mktemp("anvil"))
 
 
 @pytest.fixture(scope="module")
 def ganache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
-    """Ganache with a block every second, on the shanghai build."""
+    """Ganache likewise, on the shanghai build."""
     yield from start_localnet("ganache", tmp_path_factory.mktemp("ganache"))
 
 

@@ -36,7 +36,7 @@ def test_children__set_counted_and_revoked(anvil: Localnet) -> None:
     announced = family(network, one.address, netuid)
     assert announced.announced == (Loan(other.address, ALL // 4, done.from_tick),)
     assert announced.children == ()
-    network.clock.wait_for(done.from_tick + 1)
+    anvil.jump_to(done.from_tick + 1)
     lent = 40 * TAO * (ALL // 4) // ALL
     assert staking.stake_for(one.address, netuid, done.from_tick) == 40 * TAO - lent
     assert staking.stake_for(other.address, netuid, done.from_tick) == 10 * TAO + lent
@@ -96,7 +96,7 @@ def test_swap_hotkey_twice_and_coldkey__everything_follows(anvil: Localnet) -> N
     ripe = owner.announce_coldkey_swap(successor.address).ripe_tick
     with pytest.raises(Reverted, match="keys: notice not over"):
         successor.swap_coldkey(owner.address)
-    network.clock.wait_for(ripe)
+    anvil.jump_to(ripe)
     successor.swap_coldkey(owner.address)
     successor.swap_hotkey(second.address, third)
     held = {p.hotkey: p for p in positions(network, successor.address)}

@@ -57,14 +57,14 @@ def test_J8_life__validator_and_miner__are_paid(kind: str, request: pytest.Fixtu
     port.commit_model(MODEL, PROFILE)
     assert port.committed_model() == (MODEL, PROFILE)
 
-    clock.wait_for(clock.tick() + 1)  # stake counts from the tick after it was added
-    started = owner.start_subnet(netuid, clock.tick() + 6)
+    localnet.jump_to(clock.tick() + 1)  # stake counts from the tick after it was added
+    started = owner.start_subnet(netuid, clock.tick() + 100)
     validator = Hotkey(network, validating, netuid)
     seat = validator.best_poke()
     assert seat is not None
     validator.poke(seat, validator.require_uid())
     assert validator.best_poke() is None
-    clock.wait_for(started.start_tick)
+    localnet.jump_to(started.start_tick)
     port.serve_axon("127.0.0.2", 8_091)
     before = network.connection.nonce(mining.address)
     port.serve_axon("127.0.0.2", 8_091)
@@ -75,9 +75,6 @@ def test_J8_life__validator_and_miner__are_paid(kind: str, request: pytest.Fixtu
     assert not port.has_seat(mining.address)
 
     window = network.subnets.epoch_at(netuid, clock.tick())
-    if clock.estimated_tick() > window.end_tick - 4:  # too late to commit in peace
-        clock.wait_for(window.end_tick)
-        window = network.subnets.epoch_at(netuid, clock.tick())
     held = validator.require_seat(window.epoch)
     assert (held.seat, held.uid) == (seat, 0)
     row, salt = pack_row([0, 7] + [0] * (MAX_UIDS - 2)), secrets.token_bytes(32)
@@ -96,7 +93,7 @@ def test_J8_life__validator_and_miner__are_paid(kind: str, request: pytest.Fixtu
 
     in_advance = validator.reveal_call(window, held.seat, row, salt)
     signed = validating.presign(in_advance)
-    clock.wait_for(window.end_tick)
+    localnet.jump_to(window.end_tick)
     assert validator.reveal_call(window, held.seat, row, salt) == in_advance
     validator.reveal(window, signed)
     stored = network.weights.row_of(netuid, window.epoch, held.seat)
@@ -105,7 +102,7 @@ def test_J8_life__validator_and_miner__are_paid(kind: str, request: pytest.Fixtu
     (event,) = revealed_rows(network, netuid, window.epoch)
     assert event.row == row
 
-    clock.wait_for(window.end_tick + window.reveal_ticks)
+    localnet.jump_to(window.end_tick + window.reveal_ticks)
     closed = validator.close(window.epoch)
     assert closed_epoch(network, netuid, window.epoch) == closed
     follower = SubnetHistory(network, netuid)
@@ -118,7 +115,7 @@ def test_J8_life__validator_and_miner__are_paid(kind: str, request: pytest.Fixtu
     assert (record.state, record.is_live, record.parent) == (EpochState.CLOSED, True, None)
     assert record.proposal_id(netuid, window.epoch) == proposed.proposal_id
     made = network.settlement.proposal_of(proposed.proposal_id)
-    clock.wait_for(made.tick + window.window_ticks)
+    localnet.jump_to(made.tick + window.window_ticks)
     final = validator.finalize(closed, proposed, ())
     assert last_final(network, netuid) == final
     assert network.settlement.epoch_of(netuid, window.epoch).state is EpochState.FINAL
@@ -183,6 +180,28 @@ def test_stake__added_moved_unbonded_cancelled_removed__comes_back(anvil: Localn
     delegator.cancel_unbonding(begun.unbonding_id)
     assert network.staking.value_of(other.address, delegator.address) >= value - 2
     rest = delegator.unbond(other.address)
-    network.clock.wait_for(rest.ripe_tick)
+    anvil.jump_to(rest.ripe_tick)
     delegator.remove_stake(rest.unbonding_id)
     assert 0 <= 50 * TAO - delegator.balance_rao() <= 3  # rounding stays in the pool
+
+
+@pytest.mark.chain
+def test_move_stake__mined_in_a_later_tick_than_estimated__has_gas_for_fresh_checkpoints(
+    anvil: Localnet,
+) -> None:
+    network = anvil.network
+    owner = Coldkey(network, anvil.funded(5_000))
+    created = owner.create_subnet(Signer.random(), MAX_UIDS, 4, 3_000 * TAO)
+    one, other = Signer.random(), Signer.random()
+    for hotkey in (one, other):
+        owner.register(created.netuid, hotkey, 5 * TAO)
+        owner.add_stake(hotkey.address, 40 * TAO)
+    delegator = Coldkey(network, anvil.funded(50))
+    delegator.add_stake(one.address, 20 * TAO)
+    delegator.move_stake(one.address, other.address, 10 * TAO)
+    move = network.staking.move_stake(
+        one.address, other.address, delegator.shares_worth(one.address, 5 * TAO)
+    )
+    with_gas = delegator.sender.rehearsed(move)
+    anvil.jump_to(network.clock.tick() + 10)
+    delegator.sender.send(with_gas)

@@ -26,12 +26,12 @@ def test_FI_13_reorg__same_bytes_again_and_one_payment(
     connection = network.connection
     payer = anvil.funded(10)
     sender = Sender(connection, payer.signer, Outbox(tmp_path), patience=PATIENCE)
-    network.clock.wait_for(network.clock.tick() + depth + 1)  # the funding is deep enough
+    anvil.mine(depth + 1)  # the funding is deep enough
     follower = LogFollower(connection, [network.tao.address], connection.head().number)
     call = network.tao.transfer(SOMEBODY, RAO_PER_TAO)
     before = network.tao.balance_of(SOMEBODY)
     first = sender.send(call, purpose="pay once")
-    network.clock.wait_for(network.clock.tick() + depth - 1)
+    anvil.mine(depth - 1)
     (paid,) = payments(anvil, follower)
     assert paid.at.transaction_hash == first.transaction_hash
 

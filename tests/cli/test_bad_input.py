@@ -165,10 +165,10 @@ def netuid(anvil: Localnet) -> int:
     made = owner.create_subnet(hotkey.signer, 16, 2, 10**15).netuid  # type: ignore[arg-type]
     owner.register(made, hotkey.signer, 10**12)  # type: ignore[arg-type]
     owner.add_stake(hotkey.address, 10**11)
-    network.clock.wait_for(network.clock.tick() + 1)
-    started = owner.start_subnet(made, network.clock.tick() + 6)
+    anvil.jump_to(network.clock.tick() + 1)
+    started = owner.start_subnet(made, network.clock.tick() + 100)
     Hotkey(network, hotkey, made).poke(0, 0)
-    network.clock.wait_for(started.start_tick)
+    anvil.jump_to(started.start_tick)
     return made
 
 
@@ -262,7 +262,7 @@ def test_closed_window__reveal_sends_nothing(
     network, stranger = anvil.network, anvil.funded(tao=0)
     clock = network.clock
     window = network.subnets.epoch_at(netuid, clock.tick())
-    clock.wait_for(window.end_tick + window.reveal_ticks)
+    anvil.jump_to(window.end_tick + window.reveal_ticks)
     hotkey = Hotkey(network, stranger, netuid)
     call = network.weights.reveal(
         netuid, window.epoch, 0, pack_row([1] * 16), secrets.token_bytes(32), 0, 0

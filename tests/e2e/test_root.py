@@ -24,6 +24,7 @@ from offchain.chain.emission import Drained, SharesSet
 from offchain.chain.events import read_events
 from offchain.chain.hotkey import Hotkey, revealed_rows
 from offchain.chain.network import Network, open_network
+from offchain.chain.presets import MINIMAL
 from offchain.chain.root import RootMember, root_row
 from offchain.chain.settlement import ProposalStruck
 from offchain.chain.subnet_history import SubnetHistory
@@ -50,7 +51,7 @@ START_IN_TICKS = 12
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
     """Anvil with a block every second."""
-    yield from start_localnet("anvil", tmp_path_factory.mktemp("root"))
+    yield from start_localnet("anvil", tmp_path_factory.mktemp("root"), MINIMAL, block_seconds=1)
 
 
 def signer(localnet: Localnet, name: str) -> Any:

@@ -32,14 +32,14 @@ def test_decentralisation__of_a_live_subnet__measures_its_seats(
         assert isinstance(sender.signer, Signer)
         owner.register(netuid, sender.signer, 9 * RAO_PER_TAO)
         owner.add_stake(sender.address, stake * RAO_PER_TAO)
-    clock.wait_for(clock.tick() + 1)  # stake counts from the tick after it was added
-    started = owner.start_subnet(netuid, clock.tick() + 8)
+    anvil.jump_to(clock.tick() + 1)  # stake counts from the tick after it was added
+    started = owner.start_subnet(netuid, clock.tick() + 100)
     for sender in validators:
         hotkey = Hotkey(network, sender, netuid)
         seat = hotkey.best_poke()
         assert seat is not None
         hotkey.poke(seat, hotkey.require_uid())
-    clock.wait_for(started.start_tick)
+    anvil.jump_to(started.start_tick)
 
     on = ["--url", anvil.url, "--deployment", str(anvil.path), "--json"]
     capsys.readouterr()
