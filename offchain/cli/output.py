@@ -12,7 +12,7 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 PROGRESS_AFTER_SECONDS = 2.0
-UNBROKEN_WIDTH = 12  # columns of a table whose texts are all this short keep them in one piece
+LEAST_WIDTH = 8  # of a column whose texts are broken into lines
 FILE_WIDTH = 160  # columns of a table that goes into a file or a pipe
 
 
@@ -43,14 +43,25 @@ def show_table(
 
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
     texts = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
+    console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
+    widths = [max(map(len, cells)) for cells in zip(columns, *texts, strict=True)]
+    broken = columns_to_break(widths, console.width)
     for i, column in enumerate(columns):
-        widest = max([len(column), *(len(row[i]) for row in texts)])
-        # only what is long is broken when there is no room
-        table.add_column(column, overflow="fold", no_wrap=widest <= UNBROKEN_WIDTH)
+        table.add_column(column, overflow="fold", no_wrap=i not in broken)
     for row in texts:
         table.add_row(*map(Text, row))
-    width = None if sys.stdout.isatty() else FILE_WIDTH
-    Console(width=width).print(table)
+    console.print(table)
+
+
+def columns_to_break(widths: Sequence[int], room: int) -> set[int]:
+    """The fewest columns, the widest first, whose texts must be broken for a table to fit."""
+    broken = set[int]()
+    for widest in sorted(range(len(widths)), key=lambda i: -widths[i]):
+        kept = sum(width for i, width in enumerate(widths) if i not in broken)
+        if kept + LEAST_WIDTH * len(broken) + len(widths) - 1 <= room:
+            break
+        broken.add(widest)
+    return broken
 
 
 def shortened(address: str) -> str:
