@@ -100,6 +100,7 @@ def run(
     check_publishing(made.subnet, publish)
     signer = session.signer(session.hotkey_name(hotkey))
     network = session.network
+    check_reachable(external_ip or host, network.deployment.chain_id)
     coldkey = session.coldkey(key) if key or session.environment.key else None
     chain = MinerPort(
         network,
@@ -121,6 +122,23 @@ def run(
         publish=publish,
     )
     made.run(chain, signer, settings)
+
+
+def check_reachable(address: str, chain_id: int) -> None:
+    """ConfigError for an address that nobody on a real network could reach, before it costs."""
+    import ipaddress
+
+    from offchain.keys.development import LOCAL_CHAIN_IDS
+
+    try:
+        is_public = ipaddress.ip_address(address).is_global
+    except ValueError:
+        is_public = False
+    if not is_public and chain_id not in LOCAL_CHAIN_IDS:
+        raise ConfigError(
+            f"validators cannot reach a miner at {address}",
+            next_step="Give this machine's public address with --external-ip.",
+        )
 
 
 def engine_name(text: str) -> EngineName:

@@ -16,6 +16,7 @@ from typer.main import get_command
 from offchain.cli.app import app, run, take_flags
 from offchain.cli.environment import DEFAULT_URL, read_environment
 from offchain.cli.help import EXAMPLE
+from offchain.cli.miner import check_reachable
 from offchain.cli.options import rao, tao
 from offchain.cli.output import progress, show_table, to_json
 from offchain.protocol.errors import ConfigError
@@ -201,6 +202,19 @@ def spoken(capsys: pytest.CaptureFixture[str]) -> str:
     while not (said := capsys.readouterr().err):
         time.sleep(0.01)
     return said
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "10.0.0.7", "127.0.0.2", "::1", "my-host", ""])
+def test_miner__address_that_nobody_reaches__costs_nothing_on_a_real_chain(address: str) -> None:
+    check_reachable(address, 31_337)
+    with pytest.raises(ConfigError, match="validators cannot reach") as told:
+        check_reachable(address, 10)
+    assert "--external-ip" in told.value.next_step
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888"])
+def test_miner__public_address__passes(address: str) -> None:
+    check_reachable(address, 10)
 
 
 TAKES_A_HOTKEY = [
