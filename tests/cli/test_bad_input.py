@@ -28,19 +28,15 @@ def keys_in(home: Path) -> KeyStore:
     return KeyStore(home / "keys", scrypt_n=2)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def on(localnet: Localnet) -> list[str]:
     return ["--url", localnet.url, "--deployment", str(localnet.path)]
 
 
 def test_rpc_down__is_one_sentence(evmtensor: Command) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
-    sentence = evmtensor("metagraph", 1, "--url", url).sentence()
+    with socket.socket() as mute:  # its port is nobody else's, and nobody listens there
+        mute.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}"
+        sentence = evmtensor("metagraph", 1, "--url", url).sentence()
     assert f"no node answers at {url}" in sentence
     assert "evmtensor localnet up" in sentence
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from offchain.chain.build import build
-from offchain.localnet.chain_process import free_port
 
-pytestmark = [pytest.mark.chain, pytest.mark.slow]
+# sixty commands, each a process that a slow machine takes seconds to start
+pytestmark = [pytest.mark.chain, pytest.mark.slow, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON_BIN = Path(sys.executable).parent
 
@@ -59,7 +59,7 @@ def shell(
     made = Shell(folder, folder / "home")
     build("cancun" if request.param == "anvil" else "shanghai")
     try:
-        words = ("localnet", "up", "--chain", request.param, "--port", free_port())
+        words = ("localnet", "up", "--chain", request.param, "--port", 0)
         line = made.evmtensor(*words, "--with-pid", os.getpid()).strip().splitlines()[-1]
         name, _, value = line.removeprefix("export ").partition("=")
         assert name == "APE_FOUNDRY_HOST"
@@ -147,7 +147,7 @@ def test_ape__scripts__speak_to_the_local_chain(shell: Shell) -> None:
 
 def test_localnet__killed__takes_its_chain_along(tmp_path: Path) -> None:
     shell = Shell(tmp_path, tmp_path / "home")
-    shell.evmtensor("localnet", "up", "--port", free_port(), "--with-pid", os.getpid())
+    shell.evmtensor("localnet", "up", "--port", 0, "--with-pid", os.getpid())
     state = json.loads(shell.evmtensor("localnet", "status", "--json"))
     os.kill(state["pid"], signal.SIGKILL)
     for _ in range(50):
@@ -161,7 +161,7 @@ def test_localnet__killed__takes_its_chain_along(tmp_path: Path) -> None:
 def test_localnet__its_process_ends__ends_with_it(tmp_path: Path) -> None:
     shell = Shell(tmp_path, tmp_path / "home")
     with subprocess.Popen(["sleep", "600"]) as company:
-        shell.evmtensor("localnet", "up", "--port", free_port(), "--with-pid", company.pid)
+        shell.evmtensor("localnet", "up", "--port", 0, "--with-pid", company.pid)
         company.kill()
     for _ in range(50):
         if json.loads(shell.evmtensor("localnet", "status", "--json")) is None:
@@ -184,6 +184,6 @@ def test_localnet__port_taken__is_one_sentence(tmp_path: Path) -> None:
 def test_localnet__no_node_installed__is_one_sentence(tmp_path: Path) -> None:
     shell = Shell(tmp_path, tmp_path / "home")
     shell.environment["EVMTENSOR_ANVIL"] = str(tmp_path / "nothing")
-    error = shell.evmtensor("localnet", "up", "--port", free_port(), code=1)
+    error = shell.evmtensor("localnet", "up", "--port", 0, code=1)
     assert "did not start" in error
     assert "cannot be executed" in error
