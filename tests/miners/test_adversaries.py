@@ -14,7 +14,7 @@ from offchain.subnets import vision
 from offchain.subnets.base import Commitment, copied_or_missing, score_safely, task_seed
 from offchain.wire import Dendrite, Endpoint, LocalHotkey
 from tests.miners.worlds import FakeChain, endpoint_of, new_validator
-from tests.wire.worlds import DOMAIN, in_loop, new_hotkey
+from tests.wire.worlds import DOMAIN, PATIENT_S, in_loop, new_hotkey
 
 HERE = Settings(host="127.0.0.1")
 
@@ -111,7 +111,7 @@ def test_relay__friend_gone__answers_busy_and_stays_up() -> None:
         await relay.start(chain, key, HERE)
         _, validator = new_validator(chain)
         task = vision.tasks(bytes(32), [0])[0]
-        replies = await validator.query([(endpoint_of(chain, key), task.synapse)] * 3, 2.0)
+        replies = await validator.query([(endpoint_of(chain, key), task.synapse)] * 3, PATIENT_S)
         assert [r.code.name for r in replies] == ["BUSY"] * 3
         await validator.close()
         await relay.close()

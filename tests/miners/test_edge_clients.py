@@ -13,7 +13,7 @@ from miners.edge import MAX_BODY_BYTES
 from miners.engine import Engine
 from tests.miners.test_edge import IMAGES, served
 from tests.wire.test_hostile_callers import rss_mib
-from tests.wire.worlds import in_loop, until
+from tests.wire.worlds import PATIENT_S, in_loop, until
 
 BODY = json.dumps({"images": IMAGES.tolist()}).encode()
 
@@ -68,7 +68,7 @@ async def test_FI_30_body__of_ten_megabytes_and_more__cut_at_the_cap(length: int
                     break
         except ConnectionError:
             pass
-        answer = await asyncio.wait_for(reader.read(64), 10.0)
+        answer = await asyncio.wait_for(reader.read(64), PATIENT_S)
         assert answer == b"" or b" 413 " in answer
         writer.transport.abort()
         assert rss_mib() - before < 4 * MAX_BODY_BYTES / 2**20

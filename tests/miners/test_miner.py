@@ -20,7 +20,7 @@ from offchain.subnets import vision
 from offchain.subnets.base import score_safely, task_seed
 from offchain.wire import Code, LocalHotkey, Tensor, WireConfigError, check_evidence
 from tests.miners.worlds import FakeChain, endpoint_of, new_validator, vision_model
-from tests.wire.worlds import in_loop, until
+from tests.wire.worlds import PATIENT_S, in_loop, until
 
 ROOT = Path(__file__).parents[2]
 HERE = Settings(host="127.0.0.1", refresh_s=0.02)
@@ -42,7 +42,7 @@ async def mean_score(chain: FakeChain, key: LocalHotkey, rounds: int = 12) -> fl
     there = endpoint_of(chain, key)
     scores = []
     for task in tasks:
-        (reply,) = await dendrite.query([(there, task.synapse)], 5.0)
+        (reply,) = await dendrite.query([(there, task.synapse)], PATIENT_S)
         scores.append(score_safely(vision, task, reply.synapse, min(reply.latency_s, 0.1)))
     await dendrite.close()
     return float(np.mean(scores))
@@ -154,7 +154,7 @@ async def test_swap__better_model__hash_committed_before_its_first_answer() -> N
 
     async def keep_asking() -> None:
         while not stop:
-            replies.append(await dendrite.call(there, task.synapse, 5.0))
+            replies.append(await dendrite.call(there, task.synapse, PATIENT_S))
 
     asking = [asyncio.create_task(keep_asking()) for _ in range(8)]
     await until(lambda: len(replies) > 20)
@@ -165,7 +165,7 @@ async def test_swap__better_model__hash_committed_before_its_first_answer() -> N
     await until(lambda: len(replies) > count + 20)
     stop = True
     await asyncio.gather(*asking)
-    await until(lambda: all(r.evidence() for r in replies), 10.0)
+    await until(lambda: all(r.evidence() for r in replies))
     models = [r.evidence().model for r in replies]
     for reply in replies:
         check_evidence(reply.evidence())
@@ -199,7 +199,7 @@ def test_from_torch__untrained_module__serves_what_torch_computes(tmp_path: Path
         await miner.start(chain, key, HERE)
         _, dendrite = new_validator(chain)
         question = vision.Vision(images=Tensor.of(images.numpy()))
-        reply = await dendrite.call(endpoint_of(chain, key), question, 5.0)
+        reply = await dendrite.call(endpoint_of(chain, key), question, PATIENT_S)
         want = module(images).detach().numpy()
         assert np.allclose(reply.synapse.probabilities.numpy(), want, atol=1e-5)
         await dendrite.close()
@@ -247,7 +247,7 @@ async def test_request__wrong_tensor__bad_request_and_no_model_run() -> None:
         np.full((2, 8, 8), np.nan, dtype=np.float32),
     ]
     questions = [(there, vision.Vision(images=Tensor.of(x))) for x in wrong]
-    replies = await dendrite.query(questions, 5.0)
+    replies = await dendrite.query(questions, PATIENT_S)
     assert [r.code for r in replies] == [Code.BAD_REQUEST] * 3
     assert miner.engine is not None
     assert miner.engine.batches == 0

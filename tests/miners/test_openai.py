@@ -22,7 +22,7 @@ from miners.openai_engine import OpenAiEngine
 from offchain.subnets.text import Complete, Turn
 from offchain.wire import Busy, Code
 from tests.miners.worlds import FakeChain, endpoint_of, new_validator
-from tests.wire.worlds import in_loop, new_hotkey, until
+from tests.wire.worlds import PATIENT_S, in_loop, new_hotkey, until
 
 PROMPT = "The assert statement is a convenient way to "
 TOKEN = "not a secret"
@@ -98,7 +98,7 @@ async def test_miner__before_a_server__streams_and_commits_what_it_was_told(deco
         _, dendrite = new_validator(chain)
         question = Complete(prompts=(PROMPT,), max_tokens=60, stream=True)
         there = endpoint_of(chain, key)
-        parts = [r.synapse async for r in dendrite.stream(there, question, 20.0)]
+        parts = [r.synapse async for r in dendrite.stream(there, question, PATIENT_S)]
         assert len(parts) > 3
         assert "".join(p.texts[0] for p in parts[:-1]) == parts[-1].texts[0]
         assert (parts[-1].tokens, parts[-1].prompt_tokens) == (60, len(PROMPT))
@@ -339,7 +339,7 @@ async def test_miner__server_busy__passes_it_on() -> None:
         )
         _, dendrite = new_validator(chain)
         question = Complete(prompts=("x",))
-        (reply,) = await dendrite.query([(endpoint_of(chain, key), question)], 5.0)
+        (reply,) = await dendrite.query([(endpoint_of(chain, key), question)], PATIENT_S)
         assert reply.code is Code.BUSY
         await dendrite.close()
         await miner.close()

@@ -14,7 +14,7 @@ from miners.ray_engine import RayEngine
 from offchain.subnets import vision
 from offchain.wire import Busy
 from tests.miners.worlds import FakeChain, endpoint_of, new_validator, vision_model
-from tests.wire.worlds import new_hotkey
+from tests.wire.worlds import PATIENT_S, new_hotkey
 
 CONTENT = vision_model().SerializeToString()
 FEED = {"images": np.random.default_rng(0).random((3, 8, 8)).astype(np.float32)}
@@ -41,7 +41,7 @@ def test_ray__same_model__same_answers_through_the_whole_miner(engine: RayEngine
         _, dendrite = new_validator(chain)
         tasks = vision.tasks(bytes(32), range(40))
         questions = [(endpoint_of(chain, key), task.synapse) for task in tasks]
-        replies = await dendrite.query(questions, 30.0)
+        replies = await dendrite.query(questions, PATIENT_S)
         local = Engine(CONTENT)
         for task, reply in zip(tasks, replies, strict=True):
             assert reply.ok, reply.detail

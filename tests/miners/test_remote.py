@@ -16,7 +16,7 @@ from miners.remote import OipEngine
 from offchain.subnets import vision
 from offchain.wire import Busy, Code
 from tests.miners.worlds import FakeChain, endpoint_of, new_validator, vision_model
-from tests.wire.worlds import in_loop, new_hotkey
+from tests.wire.worlds import PATIENT_S, in_loop, new_hotkey
 
 CONTENT = vision_model().SerializeToString()
 FEED = {"images": np.random.default_rng(0).random((3, 8, 8)).astype(np.float32)}
@@ -75,7 +75,7 @@ async def test_remote__same_model__same_answers_through_the_whole_miner() -> Non
         assert chain.model == model_hash(CONTENT)
         _, dendrite = new_validator(chain)
         task = vision.tasks(bytes(32), [0])[0]
-        reply = await dendrite.call(endpoint_of(chain, key), task.synapse, 5.0)
+        reply = await dendrite.call(endpoint_of(chain, key), task.synapse, PATIENT_S)
         local = Engine(CONTENT)
         want, _ = await local.run({"images": task.synapse.images.numpy()})
         assert np.allclose(reply.synapse.probabilities.numpy(), want["probabilities"], atol=1e-6)
@@ -140,7 +140,7 @@ async def test_remote__overloaded__passes_an_honest_busy_on() -> None:
         await miner.start(chain, key, Settings(host="127.0.0.1"))
         _, dendrite = new_validator(chain)
         task = vision.tasks(bytes(32), [0])[0]
-        (reply,) = await dendrite.query([(endpoint_of(chain, key), task.synapse)], 5.0)
+        (reply,) = await dendrite.query([(endpoint_of(chain, key), task.synapse)], PATIENT_S)
         assert reply.code is Code.BUSY
         await dendrite.close()
         await miner.close()

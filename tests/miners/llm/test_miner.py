@@ -22,7 +22,7 @@ from offchain.subnets.base import score_safely
 from offchain.subnets.text import Complete, Turn
 from offchain.wire import CallError, Code, Dendrite, Endpoint, Limits, check_evidence
 from tests.miners.worlds import FakeChain, endpoint_of, new_validator, vision_model
-from tests.wire.worlds import in_loop, new_hotkey, until
+from tests.wire.worlds import PATIENT_S, in_loop, new_hotkey, until
 
 PROMPT = "The assert statement is a convenient way to "
 
@@ -56,7 +56,7 @@ async def test_stream__parts__make_up_the_answer_and_the_last_repeats_it_whole(
 ) -> None:
     async with asked(decoder) as (_miner, dendrite, there):
         question = Complete(prompts=(PROMPT,), max_tokens=120, stream=True)
-        replies = [reply async for reply in dendrite.stream(there, question, 20.0)]
+        replies = [reply async for reply in dendrite.stream(there, question, PATIENT_S)]
         *parts, last = [reply.synapse for reply in replies]
         assert len(parts) > 5
         assert "".join(part.texts[0] for part in parts) == last.texts[0]
@@ -69,7 +69,7 @@ async def test_stream__parts__make_up_the_answer_and_the_last_repeats_it_whole(
 async def test_stream__receipt__signs_the_whole_answer(decoder: Path) -> None:
     async with asked(decoder, Limits(receipt_ms=20)) as (miner, dendrite, there):
         question = Complete(prompts=(PROMPT,), max_tokens=30, stream=True)
-        replies = [reply async for reply in dendrite.stream(there, question, 20.0)]
+        replies = [reply async for reply in dendrite.stream(there, question, PATIENT_S)]
         await until(lambda: replies[-1].evidence() is not None)
         evidence = replies[0].evidence()
         check_evidence(evidence)
@@ -89,7 +89,7 @@ async def test_call__without_stream__gets_all_texts_at_once(decoder: Path) -> No
     async with asked(decoder) as (_miner, dendrite, there):
         prompts = (PROMPT, "The for statement", "A class definition")
         question = Complete(prompts=prompts, max_tokens=25)
-        reply = await dendrite.call(there, question, 20.0)
+        reply = await dendrite.call(there, question, PATIENT_S)
         want = [await local(decoder, prompt, max_tokens=25) for prompt in prompts]
         assert reply.synapse.texts == want
         assert reply.synapse.tokens == 75
@@ -99,7 +99,7 @@ async def test_call__without_stream__gets_all_texts_at_once(decoder: Path) -> No
 async def test_validator__real_tasks__are_scored(decoder: Path) -> None:
     async with asked(decoder) as (_miner, dendrite, there):
         (task,) = text.tasks(b"seed", [4])
-        (reply,) = await dendrite.query([(there, task.synapse)], 20.0)
+        (reply,) = await dendrite.query([(there, task.synapse)], PATIENT_S)
         assert 0.05 < score_safely(text, task, reply.synapse, 0.1) < 1.0
         assert score_safely(text, task, reply.synapse, text.DEADLINE_S + 1) == 0.0
 
@@ -133,7 +133,7 @@ async def test_miner__too_much_asked__an_honest_busy_and_the_rest_is_answered(
 ) -> None:
     async with asked(decoder, max_running=2, max_waiting=4) as (_miner, dendrite, there):
         question = Complete(prompts=(PROMPT,), max_tokens=60)
-        replies = await dendrite.query([(there, question)] * 24, 20.0)
+        replies = await dendrite.query([(there, question)] * 24, PATIENT_S)
         codes = [reply.code for reply in replies]
         assert set(codes) == {None, Code.BUSY}
         assert codes.count(None) >= 4
@@ -155,9 +155,11 @@ def test_I7_miner__question_without_a_meaning__bad_request_and_it_goes_on(
     @in_loop
     async def run() -> None:
         async with asked(decoder) as (_miner, dendrite, there):
-            (reply,) = await dendrite.query([(there, question)], 20.0)
+            (reply,) = await dendrite.query([(there, question)], PATIENT_S)
             assert reply.code is Code.BAD_REQUEST
-            assert (await dendrite.call(there, Complete(prompts=("x",), max_tokens=2), 20.0)).ok
+            assert (
+                await dendrite.call(there, Complete(prompts=("x",), max_tokens=2), PATIENT_S)
+            ).ok
 
     run()
 
@@ -168,7 +170,7 @@ async def test_miner__question_that_claims_an_answer__does_not_get_it_back(decod
         question = Complete(
             prompts=("x",), max_tokens=2, stream=True, texts=["forged"], finish=["stop"], tokens=9
         )
-        replies = [reply.synapse async for reply in dendrite.stream(there, question, 20.0)]
+        replies = [reply.synapse async for reply in dendrite.stream(there, question, PATIENT_S)]
         assert [part.finish for part in replies[:-1]] == [None] * (len(replies) - 1)
         assert all("forged" not in part.texts for part in replies)
 
@@ -179,7 +181,7 @@ async def test_callers__many_streams__are_written_in_one_batch(decoder: Path) ->
         question = Complete(prompts=(PROMPT,), max_tokens=100, stream=True)
 
         async def read() -> str:
-            parts = [r.synapse.texts[0] async for r in dendrite.stream(there, question, 30.0)]
+            parts = [r.synapse.texts[0] async for r in dendrite.stream(there, question, PATIENT_S)]
             return parts[-1]
 
         answers = await asyncio.gather(*[read() for _ in range(12)])
