@@ -43,8 +43,14 @@ async def served(
         await miner.close()
 
 
+def http_client() -> httpx.AsyncClient:
+    return httpx.AsyncClient(trust_env=False, timeout=PATIENT_S)
+
+
 @asynccontextmanager
-async def spoiled(answer: Callable[[web.Request], Any]) -> AsyncIterator[OpenAiEngine]:
+async def spoiled(
+    answer: Callable[[web.Request], Any], first_s: float = PATIENT_S, gap_s: float = PATIENT_S
+) -> AsyncIterator[OpenAiEngine]:
     """An engine in front of a server that misbehaves."""
     app = web.Application()
     app.router.add_route("*", "/v1/{rest:.*}", answer)
@@ -52,7 +58,11 @@ async def spoiled(answer: Callable[[web.Request], Any]) -> AsyncIterator[OpenAiE
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     engine = OpenAiEngine(
-        f"http://127.0.0.1:{runner.addresses[0][1]}", "text", bytes(32), first_s=0.5, gap_s=0.5
+        f"http://127.0.0.1:{runner.addresses[0][1]}",
+        "text",
+        bytes(32),
+        first_s=first_s,
+        gap_s=gap_s,
     )
     try:
         yield engine
@@ -184,7 +194,7 @@ def test_I7_engine__bad_server__fails_that_answer_in_one_sentence(name: str) -> 
 
     @in_loop
     async def run() -> None:
-        async with spoiled(answer) as engine:
+        async with spoiled(answer, 0.5 if name == "hangs" else PATIENT_S) as engine:
             with pytest.raises(kind):
                 await said(engine)
             assert engine._running == 0
@@ -201,7 +211,7 @@ async def test_engine__server_falls_silent__ends_after_the_gap() -> None:
         await asyncio.sleep(2.0)
         return response
 
-    async with spoiled(answer) as engine:
+    async with spoiled(answer, gap_s=0.5) as engine:
         texts = []
         with pytest.raises(ModelError, match="TimeoutError"):
             async for piece in engine.generate(PROMPT, Sampling()):
@@ -237,7 +247,10 @@ async def test_check__nobody_there_another_model_or_no_token__says_so(decoder: P
 
 @in_loop
 async def test_edge__whole_and_streamed__say_the_same(decoder: Path) -> None:
-    async with served(decoder) as (miner, url), httpx.AsyncClient(trust_env=False) as client:
+    async with (
+        served(decoder) as (miner, url),
+        http_client() as client,
+    ):
         body = {"model": "text", "prompt": PROMPT, "max_tokens": 50, "temperature": 0}
         whole = (await client.post(f"{url}/v1/completions", json=body)).json()
         want, _, _, _ = await said(miner.engine, max_tokens=50)
@@ -289,7 +302,10 @@ def test_I7_edge__hostile_body__a_status_and_the_miner_goes_on(
 ) -> None:
     @in_loop
     async def run() -> None:
-        async with served(decoder) as (_, url), httpx.AsyncClient(trust_env=False) as client:
+        async with (
+            served(decoder) as (_, url),
+            http_client() as client,
+        ):
             response = await client.post(f"{url}/v1/{path}", content=body)
             assert response.status_code == status
             assert len(response.content) < 400
@@ -301,7 +317,10 @@ def test_I7_edge__hostile_body__a_status_and_the_miner_goes_on(
 
 @in_loop
 async def test_edge__with_a_token__wants_it(decoder: Path) -> None:
-    async with served(decoder, TOKEN) as (_, url), httpx.AsyncClient(trust_env=False) as client:
+    async with (
+        served(decoder, TOKEN) as (_, url),
+        http_client() as client,
+    ):
         body = {"prompt": "x", "max_tokens": 2}
         for header in ({}, {"Authorization": "Bearer wrong"}):
             answer = await client.post(f"{url}/v1/completions", json=body, headers=header)
@@ -314,7 +333,7 @@ async def test_edge__with_a_token__wants_it(decoder: Path) -> None:
 @in_loop
 async def test_edge__full__says_503_before_the_first_byte(decoder: Path) -> None:
     async with served(decoder, max_running=1, max_waiting=1) as (_, url):
-        async with httpx.AsyncClient(trust_env=False, timeout=20.0) as client:
+        async with http_client() as client:
             body = {"prompt": PROMPT, "max_tokens": 300, "stream": True}
             answers = await asyncio.gather(
                 *[client.post(f"{url}/v1/completions", json=body) for _ in range(10)]

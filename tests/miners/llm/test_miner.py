@@ -21,6 +21,7 @@ from offchain.subnets import text
 from offchain.subnets.base import score_safely
 from offchain.subnets.text import Complete, Turn
 from offchain.wire import CallError, Code, Dendrite, Endpoint, Limits, check_evidence
+from tests.miners.llm.test_engine import slow_down
 from tests.miners.worlds import FakeChain, endpoint_of, new_validator, vision_model
 from tests.wire.worlds import PATIENT_S, in_loop, new_hotkey, until
 
@@ -107,12 +108,12 @@ async def test_validator__real_tasks__are_scored(decoder: Path) -> None:
 @in_loop
 async def test_stream__left_early__the_decoder_stops(decoder: Path) -> None:
     async with asked(decoder) as (miner, dendrite, there):
-        stream = dendrite.stream(
-            there, Complete(prompts=(PROMPT,), max_tokens=400, stream=True), 20.0
-        )
+        assert isinstance(miner.engine, DecoderEngine)
+        slow_down(miner.engine)
+        question = Complete(prompts=(PROMPT,), max_tokens=400, stream=True)
+        stream = dendrite.stream(there, question, PATIENT_S)
         await anext(stream)
         await stream.aclose()
-        assert isinstance(miner.engine, DecoderEngine)
         await until(lambda: not miner.engine._running)
         assert miner.engine.rows < 380
 
@@ -120,9 +121,10 @@ async def test_stream__left_early__the_decoder_stops(decoder: Path) -> None:
 @in_loop
 async def test_stream__deadline__late_and_the_decoder_stops(decoder: Path) -> None:
     async with asked(decoder) as (miner, dendrite, there):
+        slow_down(miner.engine)  # type: ignore[arg-type]
         question = Complete(prompts=(PROMPT,) * 16, max_tokens=450)
         with pytest.raises(CallError) as caught:
-            await dendrite.call(there, question, 0.05)
+            await dendrite.call(there, question, 0.5)
         assert caught.value.code is Code.LATE
         await until(lambda: not miner.engine._running)  # type: ignore[union-attr]
 
