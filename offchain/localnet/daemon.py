@@ -13,7 +13,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -86,21 +85,37 @@ def start(settings: Settings, deployments: Path) -> State:
             stderr=log,
             start_new_session=True,
         )
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        state = running(settings.folder)
+    try:
+        state = _wait_for_state(child, settings.folder)
         if state is not None:
             return state
-        if child.poll() is not None:
-            break
-        time.sleep(0.1)
-    with contextlib.suppress(ProcessLookupError):
-        child.terminate()
+    except BaseException:
+        _end(child)  # who starts a network and presses Ctrl-C does not want it
+        raise
+    _end(child)
     tail = log_path.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
     raise ChainNotReady(
         f"the local network did not start: {tail[0] if tail else 'no word of why'}",
         next_step=f"Read {log_path}.",
     )
+
+
+def _wait_for_state(child: subprocess.Popen[bytes], folder: Path) -> State | None:
+    """The network once it answers, or None when its process ended or takes too long."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        state = running(folder)
+        if state is not None or child.poll() is not None:
+            return state
+        time.sleep(0.1)
+    return None
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        child.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(STOP_SECONDS)
 
 
 def stop(folder: Path) -> bool:
@@ -136,7 +151,13 @@ def running(folder: Path) -> State | None:
 
 
 def serve(settings: Settings, deployments: Path, announce: Callable[[str], None]) -> None:
-    """Chain and contracts in this process, until SIGTERM or Ctrl-C."""
+    """Chain and contracts in this process, until SIGTERM or Ctrl-C, whatever it is doing then."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        _serve(settings, deployments, announce)
+
+
+def _serve(settings: Settings, deployments: Path, announce: Callable[[str], None]) -> None:
     from offchain.chain.build import build
     from offchain.chain.connection import open_connection
     from offchain.chain.deployment import deploy
@@ -144,9 +165,6 @@ def serve(settings: Settings, deployments: Path, announce: Callable[[str], None]
     from offchain.chain.transactions import Sender
     from offchain.keys.development import development_signer
 
-    over = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: over.set())
     kind = _check_kind(settings.chain)
     numbers = preset(settings.preset)
     build(EVM_OF[kind])
@@ -161,12 +179,13 @@ def serve(settings: Settings, deployments: Path, announce: Callable[[str], None]
         announce(f"{kind} with all contracts at {chain.url}, described in {path}")
         announce(f"export APE_FOUNDRY_HOST={chain.url}")
         try:
-            while not over.wait(0.5) and _is_wanted(settings):
+            while _is_wanted(settings):
                 if not chain.is_running():
                     raise ChainNotReady(
                         f"{kind} ended by itself: {chain.child.log_tail(3)}",
                         next_step=f"Read {log_file}.",
                     )
+                time.sleep(0.5)
         finally:
             _state_file(settings.folder).unlink(missing_ok=True)
 

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,6 +169,35 @@ def test_localnet__its_process_ends__ends_with_it(tmp_path: Path) -> None:
         if json.loads(shell.evmtensor("localnet", "status", "--json")) is None:
             return
     raise AssertionError("the network outlived its process")
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Command lines of all processes whose working directory this is (on Linux)."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended meanwhile, or is not ours
+            if (entry / "cwd").resolve() == folder.resolve():
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found
+
+
+def test_localnet__interrupted_while_it_starts__leaves_nothing_behind(tmp_path: Path) -> None:
+    shell = Shell(tmp_path, tmp_path / "home")
+    command = [sys.executable, "-m", "offchain.cli", "localnet", "up", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=shell.environment, stderr=subprocess.PIPE, text=True
+    ) as starting:
+        while not (tmp_path / ".localnet" / "chain.log").exists():  # the node is being started
+            assert starting.poll() is None
+            time.sleep(0.01)
+        assert len(processes_in(tmp_path)) >= 2
+        starting.send_signal(signal.SIGINT)
+        _, error = starting.communicate(timeout=120)
+    assert starting.returncode == 130
+    assert error.splitlines()[-1] == "evmtensor: interrupted"
+    assert "Traceback" not in error
+    assert processes_in(tmp_path) == []
+    assert "nothing is running" in shell.evmtensor("localnet", "down")
 
 
 def test_localnet__port_taken__is_one_sentence(tmp_path: Path) -> None:
