@@ -18,7 +18,7 @@ from tests.repository.files import ROOT
 )
 def test_example__run_as_a_user_does__says_what_it_should(name: str, said: list[str]) -> None:
     command = [sys.executable, f"examples/{name}.py"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     assert [word for word in said if word not in done.stdout] == []
 

@@ -51,7 +51,7 @@ class Node:
         """Mine one transaction; its receipt. The limit is the most that a transaction may use."""
         call = {"from": sender, "data": data, "gas": hex(MAX_TRANSACTION_GAS), "gasPrice": "0x0"}
         transaction = self.rpc("eth_sendTransaction", call if to is None else {**call, "to": to})
-        self.receipt = self.w3.eth.wait_for_transaction_receipt(transaction, 60, 0.002)
+        self.receipt = self.w3.eth.wait_for_transaction_receipt(transaction, 200, 0.002)
         assert self.receipt["status"] == 1, f"{sender} to {to}: reverted"
         return self.receipt
 
@@ -171,10 +171,10 @@ def anvil() -> Iterator[Node]:
     )
     try:
         node = Node(f"http://127.0.0.1:{port}")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not node.w3.is_connected():
             assert process.poll() is None, "anvil ended before it answered"
-            assert time.monotonic() < deadline, "anvil did not answer within 30 seconds"
+            assert time.monotonic() < deadline, "anvil did not answer within 120 seconds"
             time.sleep(0.05)
         node.rpc("anvil_setBlockTimestampInterval", 1)
         yield node

@@ -28,7 +28,7 @@ def restarts_after_end(supervisor, service):
     supervisor.add(service)
     now = 0.0
     for _ in range(8):
-        supervisor._entry(service.name).child.wait(20)
+        supervisor._entry(service.name).child.wait(120)
         supervisor.step(now)
         supervisor.step(now + 100)
         now += 1000
@@ -56,7 +56,7 @@ def test_step__backoff__doubles(supervisor):
     waits = []
     now = 0.0
     for _ in range(3):
-        supervisor._entry("one").child.wait(20)
+        supervisor._entry("one").child.wait(120)
         supervisor.step(now)
         start = now
         while not supervisor.step(now):
@@ -70,7 +70,7 @@ def test_kill__policy_on_failure__comes_back_with_another_process(supervisor):
     supervisor.kill("one")
     assert supervisor.statuses()[0].exit_code == -signal.SIGKILL
 
-    back = supervisor.watch(lambda: supervisor.statuses()[0].is_running, timeout_seconds=10)
+    back = supervisor.watch(lambda: supervisor.statuses()[0].is_running, timeout_seconds=120)
     assert back
     assert supervisor.statuses()[0].pid != first
 
@@ -85,7 +85,7 @@ def test_stop__policy_always__stays_down(supervisor):
 def test_watch__service_given_up__raises_with_its_log(supervisor):
     supervisor.add(Service("one", ends_with(3), restart="on-failure", restart_limit=0))
     with pytest.raises(ServiceFailed, match=r"one ended with code 3 .* ends"):
-        supervisor.watch(lambda: False, timeout_seconds=20)
+        supervisor.watch(lambda: False, timeout_seconds=120)
 
 
 def test_watch__time_over__is_false(supervisor):
@@ -96,7 +96,7 @@ def test_watch__time_over__is_false(supervisor):
 def test_wait_all__services_end__is_true(supervisor):
     supervisor.add(Service("one", ends_with(0)))
     supervisor.add(Service("two", ends_with(1)))
-    assert supervisor.wait_all(timeout_seconds=20)
+    assert supervisor.wait_all(timeout_seconds=120)
     assert [s.exit_code for s in supervisor.statuses()] == [0, 1]
 
 
@@ -110,7 +110,7 @@ def test_leaving_the_block__error_inside__stops_all(tmp_path):
 
 def test_logs__one_file_per_service(supervisor, tmp_path):
     supervisor.add(Service("one", ends_with(0)))
-    supervisor.wait_all(timeout_seconds=20)
+    supervisor.wait_all(timeout_seconds=120)
     assert (tmp_path / "logs" / "one.log").read_text() == "ends\n"
 
 
