@@ -33,11 +33,13 @@ VALIDATORS = (
     Player("validator-2", Role.HONEST_VALIDATOR, "dev:7", "dev:8", stake_rao=2_000 * RAO_PER_TAO),
 )
 START_TICKS_AHEAD = 5  # enough for two validators to poke
-LIMIT_SECONDS = 120.0
+LIMIT_SECONDS = 600.0  # before it is given up: half a minute where the machine is idle
 
 
-async def serve_and_wait(stage: Stage, miner: Any, say: Any) -> int:
-    """Serve until the miner has claimed its first pay; what the coldkey was paid, in rao."""
+async def serve_and_wait(stage: Stage, miner: Any, say: Any, is_enough: Callable[[], bool]) -> int:
+    """Serve until the miner has claimed its first pay and that `is_enough`; what the coldkey was
+    paid, in rao.
+    """
     from miners import ClaimPolicy, Settings
 
     network, keys = stage.network, Keys(stage.network.connection)
@@ -56,7 +58,7 @@ async def serve_and_wait(stage: Stage, miner: Any, say: Any) -> int:
     try:
         while time.monotonic() < deadline:  # the miner claims by itself
             earned = await asyncio.to_thread(network.tao.balance_of, coldkey) - before
-            if earned > 0:
+            if earned > 0 and is_enough():
                 return earned
             await asyncio.sleep(0.5)
     finally:
@@ -71,17 +73,23 @@ def earn(
     chain_kind: str = "anvil",
     say: Callable[[str], Any] = print,
     mechanism: str = "vision",
+    is_enough: Callable[[], bool] = lambda: True,
 ) -> int:
     """The whole way; returns what was earned, in rao. ConfigError, ChainError as its parts.
 
-    `make_miner(folder)` trains and exports a `miners.Miner` for subnet `mechanism`.
+    `make_miner(folder)` trains and exports a `miners.Miner` for subnet `mechanism`. The network
+    stays until there was pay and `is_enough()`.
     """
     with exclusive(FOLDER):
-        return _earn(make_miner, chain_kind, say, mechanism)
+        return _earn(make_miner, chain_kind, say, mechanism, is_enough)
 
 
 def _earn(
-    make_miner: Callable[[Path], Any], chain_kind: str, say: Callable[[str], Any], mechanism: str
+    make_miner: Callable[[Path], Any],
+    chain_kind: str,
+    say: Callable[[str], Any],
+    mechanism: str,
+    is_enough: Callable[[], bool],
 ) -> int:
     say("training a torch module and exporting it")
     miner = make_miner(FOLDER)
@@ -92,7 +100,7 @@ def _earn(
         with Supervisor(FOLDER / "logs") as supervisor:
             for member in VALIDATORS:
                 supervisor.add(_validator(chain.url, stage, member, mechanism))
-            return asyncio.run(serve_and_wait(stage, miner, say))
+            return asyncio.run(serve_and_wait(stage, miner, say, is_enough))
 
 
 def _validator(url: str, stage: Stage, member: Player, mechanism: str) -> Service:

@@ -52,17 +52,7 @@ class Localnet:
         return self.chain.url
 
     def jump_to(self, tick: int) -> None:
-        """A block of that tick now, unless it has come already; later blocks follow it."""
-        connection, clock = self.network.connection, self.network.clock
-        ahead = clock.timestamp_of(tick) - connection.head().timestamp
-        if ahead <= 0:
-            return
-        if "Ganache" in connection.client:
-            connection.rpc.call("evm_setTime", clock.timestamp_of(tick) * 1_000)
-        else:
-            connection.rpc.call("evm_setNextBlockTimestamp", clock.timestamp_of(tick))
-        self.mine(1)
-        assert clock.tick() >= tick
+        jump_to(self.network, tick)
 
     def mine(self, blocks: int) -> None:
         for _ in range(blocks):
@@ -82,6 +72,19 @@ class Localnet:
             faucet = Coldkey(self.network, self.development(0))
             faucet.transfer(signer.address, tao * RAO_PER_TAO)
         return Sender(connection, signer, patience=PATIENCE)
+
+
+def jump_to(network: Network, tick: int) -> None:
+    """A block of that tick now, unless it has come already; later blocks follow it."""
+    connection, clock = network.connection, network.clock
+    if clock.timestamp_of(tick) <= connection.head().timestamp:
+        return
+    if "Ganache" in connection.client:
+        connection.rpc.call("evm_setTime", clock.timestamp_of(tick) * 1_000)
+    else:
+        connection.rpc.call("evm_setNextBlockTimestamp", clock.timestamp_of(tick))
+    connection.rpc.call("evm_mine")
+    assert clock.tick() >= tick
 
 
 def give_ether(connection: Connection, account: str, ether: int) -> None:

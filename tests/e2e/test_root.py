@@ -46,6 +46,7 @@ MAX_UIDS = 16
 ONCE, SERVICE, FIRST, SECOND, WATCHER = "dev:3", "dev:4", "dev:5", "dev:6", "dev:7"
 VALIDATOR_OF = {1: FIRST, 2: SECOND}
 START_IN_TICKS = 12
+PATIENCE_SECONDS = 300.0  # decides only how late a broken build fails
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def command(localnet: Localnet, home: Path, *words: str) -> subprocess.Popen[str
 
 
 def answer(process: subprocess.Popen[str]) -> Any:
-    out, error = process.communicate(timeout=120)
+    out, error = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0, error
     return json.loads(out)
 
@@ -105,10 +106,10 @@ def validating(localnet: Localnet, folder: Path, netuid: int) -> Iterator[None]:
         settler.close()
 
 
-def wait_until(seconds: float, what: str, is_so: Any) -> None:
-    deadline = time.monotonic() + seconds
+def wait_until(what: str, is_so: Any) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} s"
+        assert time.monotonic() < deadline, f"{what}: never"
         time.sleep(0.2)
 
 
@@ -132,6 +133,14 @@ def found(localnet: Localnet, home: Path) -> None:
         owner.start_subnet(netuid, clock.tick() + START_IN_TICKS)
     started = answer(command(localnet, home, "root", "start", "--key", "dev:0", "--in-ticks", "12"))
     assert started["netuid"] == ROOT
+
+
+def epoch_of_both(history: Any) -> int | None:
+    """A final epoch of the root in which the member that came once and the service revealed."""
+    for epoch, record in history.epochs.items():
+        if record.state is State.FINAL and sum(s.is_revealed for s in record.frozen.seats) == 2:
+            return int(epoch)
+    return None
 
 
 def accrued_to_subnets(network: Network, block: int) -> int:
@@ -191,7 +200,7 @@ def vote_with_a_restart(chain: Localnet, folder: Path) -> int:
         first.step()
         return committed_epoch(network, first.member) is not None
 
-    wait_until(60, "a commit", is_committed)
+    wait_until("a commit", is_committed)
     epoch = committed_epoch(network, first.member)
     assert epoch is not None
     first.close()
@@ -201,7 +210,7 @@ def vote_with_a_restart(chain: Localnet, folder: Path) -> int:
         second.step()
         return second.revealed_since(epoch) == epoch
 
-    wait_until(60, "the reveal", is_revealed)
+    wait_until("the reveal", is_revealed)
     second.close()
     (event,) = revealed_rows(network, ROOT, epoch)
     assert event.row == pack_row(root_row(network, parse_weights(["1=1", "2=3"])))
@@ -212,7 +221,7 @@ def vote_with_a_restart(chain: Localnet, folder: Path) -> int:
 
 @pytest.mark.e2e
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_500)
 def test_root__vector_of_70_and_30__emission_follows_it_to_the_rao(chain, tmp_path):
     network = chain.network
     found(chain, tmp_path / "starter")
@@ -224,17 +233,18 @@ def test_root__vector_of_70_and_30__emission_follows_it_to_the_rao(chain, tmp_pa
     )  # fmt: skip
     try:
         with validating(chain, tmp_path, 1), validating(chain, tmp_path, 2):
+            serving = RootMember(network, Sender(network.connection, signer(chain, SERVICE)))
+            wait_until("the service at work", lambda: committed_epoch(network, serving) is not None)
             once = command(
                 chain, tmp_path / "once",
                 *("root", "weights", "set", "1=0.7", "2=0.3", "--hotkey", ONCE),
             )  # fmt: skip
             revealed = answer(once)
             assert revealed["weights"] == {"1": "0.7", "2": "0.3"}
-            wait_until(90, "a vector", network.emission.has_shares)
+            wait_until("a vector", network.emission.has_shares)
             (spoken, *_) = read_events(network.emission, SharesSet, 0)
             begin = spoken.at.block_number + 1
             wait_until(
-                90,
                 "two epochs of both subnets",
                 lambda: all(len(closes(network, n, begin)) >= 2 for n in VALIDATOR_OF),
             )
@@ -242,9 +252,10 @@ def test_root__vector_of_70_and_30__emission_follows_it_to_the_rao(chain, tmp_pa
 
         def rests() -> bool:
             follower.poll()
-            return follower.history.last_closed == follower.history.last_final
+            history = follower.history
+            return history.last_closed == history.last_final and epoch_of_both(history) is not None
 
-        wait_until(60, "the root at rest", rests)
+        wait_until("the root at rest", rests)
     finally:
         service.terminate()
         service.wait(30)
@@ -265,9 +276,8 @@ def test_root__vector_of_70_and_30__emission_follows_it_to_the_rao(chain, tmp_pa
     assert {row["hotkey"] for row in sitting} == {
         signer(chain, name).address for name in (ONCE, SERVICE)
     }
-    first = follower.history.epochs[revealed["epoch"]]
-    assert sum(seat.is_revealed for seat in first.frozen.seats) == 2
-    verified = answer(command(chain, tmp_path, "verify-epoch", "-n", "0", "-e", str(first.epoch)))
+    both = str(epoch_of_both(follower.history))
+    verified = answer(command(chain, tmp_path, "verify-epoch", "-n", "0", "-e", both))
     assert verified["is_right"]
     assert "it set the shares 1: 0.7000, 2: 0.3000" in verified["sentence"]
     a_lie_is_struck(chain, tmp_path, follower)
@@ -290,7 +300,7 @@ def a_lie_is_struck(chain: Localnet, folder: Path, follower: SubnetHistory) -> N
     watching = open_network([chain.url], chain.path)
     sender = Sender(watching.connection, signer(chain, WATCHER), patience=PATIENCE)
     watcher = Watcher(WatcherSettings(watching, sender, folder / "watcher"))
-    wait_until(30, "the strike", lambda: watcher.step() and watcher.accounts.struck)
+    wait_until("the strike", lambda: watcher.step() and watcher.accounts.struck)
     (strike,) = read_events(network.settlement, ProposalStruck, told.at.block_number)
     assert strike.proposal_id == told.proposal_id
     assert strike.challenger == sender.address

@@ -13,13 +13,19 @@ from tests.miners.conftest import decoder  # noqa: F401  # the same decoder as i
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_text_miner__real_decoder_and_real_validators__is_paid(decoder: Path) -> None:  # noqa: F811
+    wanted = {digest.hex() for digest in published_files(decoder, MODEL.max_bytes)}
+
+    def is_audited() -> bool:
+        """It publishes its folder: a validator has all of it, and found its answers its own."""
+        fetched = {path.stem for path in (FOLDER / "home").rglob("audits/models/*.bin")}
+        logs = "".join(path.read_text() for path in (FOLDER / "logs").glob("validator-*"))
+        return wanted <= fetched and "audit agrees" in logs
+
     told: list[str] = []
-    assert earn(lambda _folder: Miner.from_decoder(decoder), say=told.append, mechanism="text") > 0
-    # it publishes its folder: validators have fetched all of it and found its answers to be its own
-    fetched = {path.stem for path in (FOLDER / "home").rglob("audits/models/*.bin")}
-    assert {digest.hex() for digest in published_files(decoder, MODEL.max_bytes)} <= fetched
+    earned = earn(
+        lambda _folder: Miner.from_decoder(decoder), "anvil", told.append, "text", is_audited
+    )
+    assert earned > 0
     assert not list((FOLDER / "home").rglob("audits/strikes.json"))
-    logs = "".join(path.read_text() for path in (FOLDER / "logs").glob("validator-*"))
-    assert "audit agrees" in logs

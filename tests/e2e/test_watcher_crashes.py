@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.crashing_watcher import POINTS
 from tests.e2e.liars import WATCHERS, Town, open_town
 
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 300.0  # decides only how late a broken build fails
 
 
 def start(town: Town, folder, point: str, index: int, netuid: int) -> subprocess.Popen:
@@ -71,6 +71,7 @@ def _all_booked(folder) -> bool:
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("point", POINTS)
 def test_watcher__killed_there__strikes_once_and_books_it(outcome, point):
     died, sent, books, struck, accounts, folder = outcome
