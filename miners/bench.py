@@ -80,6 +80,9 @@ class _Facts(ChainPort):
     def stake_of(self, hotkey: str) -> int:
         return 1
 
+    def listeners(self) -> tuple[tuple[str, str, int], ...]:
+        return ()
+
     def refresh(self) -> None:
         return None
 

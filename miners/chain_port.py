@@ -33,6 +33,12 @@ class ChainPort(Protocol):
         """Stake in rao. From memory."""
         ...
 
+    def listeners(self) -> tuple[tuple[str, str, int], ...]:
+        """(hotkey, host, port) of every other seat's holder that announced where it listens, for
+        miners that dial out. From memory.
+        """
+        ...
+
     def refresh(self) -> None:
         """Read seats, stake and time anew. ChainError if the node does not answer; the old values
         stay.

@@ -40,7 +40,8 @@ class Settings:
     is told; `host` if empty, `port` if 0. max_burn_rao: register for at most this if unregistered;
     0: never register.
     refresh_s: how often seats and stake are read from the chain. claim: when pay is fetched; None:
-    never. publish: give the model's file to validators, which may then re-execute it.
+    never. publish: give the model's files to validators, which may then re-execute it. dial_out: do
+    not listen and announce no address, but connect to every validator that listens.
     """
 
     host: str = "0.0.0.0"
@@ -51,7 +52,7 @@ class Settings:
     refresh_s: float = 1.0
     claim: ClaimPolicy | None = field(default_factory=ClaimPolicy)
     publish: bool = False
-    dial_out: tuple[Endpoint, ...] = ()
+    dial_out: bool = False
     http_port: int | None = None
     http_token: str = field(default="", repr=False)
     localnet: bool = False
@@ -91,6 +92,7 @@ class Miner:
         self._chain: ChainPort | None = None
         self.payday: Payday | None = None
         self.profile: Profile | None = None
+        self._egress: Egress | None = None  # of a miner that dials out
         self._refresher: asyncio.Task[None] | None = None
         self._collector: asyncio.Task[None] | None = None
 
@@ -190,7 +192,8 @@ class Miner:
         self.axon.attach(self._handler())
         if settings.publish:
             self.axon.attach(self._publisher())
-        await self.axon.serve(settings.host, settings.port)  # a taken port costs nothing on chain
+        if not settings.dial_out:  # a taken port costs nothing on chain
+            await self.axon.serve(settings.host, settings.port)
         try:
             if settings.http_port is not None:
                 from miners.edge import Edge  # aiohttp costs a tenth of a second to import
@@ -199,14 +202,16 @@ class Miner:
                 await self.edge.serve(port=settings.http_port)
             await self._ensure_registered(settings.max_burn_rao)
             await self._commit(self.model_hash, self._content)
-            public = settings.public_host or settings.host
-            port = settings.public_port or self.axon.port
-            await asyncio.to_thread(chain.serve_axon, public, port)
+            if not settings.dial_out:
+                public = settings.public_host or settings.host
+                port = settings.public_port or self.axon.port
+                await asyncio.to_thread(chain.serve_axon, public, port)
         except BaseException:
             await self.close()
             raise
-        for caller in settings.dial_out:
-            self.axon.dial_out(caller, Egress(localnet=settings.localnet))
+        if settings.dial_out:
+            self._egress = Egress(localnet=settings.localnet)
+            self._dial_validators(self._egress)
         if settings.claim is not None:
             self.payday = Payday(chain, settings.claim)
             collecting = self._collect_forever(self.payday, settings.refresh_s)
@@ -346,6 +351,19 @@ class Miner:
                 ChainError
             ) as error:  # serve on with what is known: validators keep their seats for an epoch
                 log.warning("chain not reachable", error=str(error))
+            if self._egress is not None:
+                self._dial_validators(self._egress)
+
+    def _dial_validators(self, egress: Egress) -> None:
+        """Keep a connection to every validator that listens, and to nobody else."""
+        assert self._chain is not None
+        assert self.axon is not None
+        wanted = {Endpoint(*listener) for listener in self._chain.listeners()}
+        for gone in self.axon.dialling - wanted:
+            self.axon.hang_up(gone)
+        for validator in wanted - self.axon.dialling:
+            log.info("dialling out", to=validator.hotkey, host=validator.host)
+            self.axon.dial_out(validator, egress)
 
     async def _collect_forever(self, payday: Payday, pause_s: float) -> None:
         while True:  # a task of its own: a claim may wait for its block longer than seats may age

@@ -15,6 +15,7 @@ from offchain.chain.contract import read_all
 from offchain.chain.errors import NotRegistered, Reverted
 from offchain.chain.hotkey import Hotkey, uid_now
 from offchain.chain.network import Network
+from offchain.chain.neurons import axon_from
 from offchain.chain.rewards import MAX_CLAIMS, Claim, claimed_from
 from offchain.chain.transactions import Sender
 from offchain.keys.signer import Signer
@@ -44,6 +45,7 @@ class MinerPort(Generic[D]):
         self._domain = domain
         self._known_until: int | None = None  # first tick at which the seats may be others
         self._stakes: dict[str, int] = {}  # of the seats' holders, by lower-case hotkey
+        self._listeners: tuple[tuple[str, str, int], ...] = ()
         self._epoch: int | None = None
         self._uids: set[int] = set()  # held since this process started: pay outlives a seat
         self._claims: list[Claim] = []  # what `claim` sends
@@ -64,6 +66,10 @@ class MinerPort(Generic[D]):
         """Stake in rao of a hotkey with a seat, from memory; 0 for everybody else."""
         return self._stakes.get(hotkey.lower(), 0)
 
+    def listeners(self) -> tuple[tuple[str, str, int], ...]:
+        """(hotkey, host, port) of every other seat's holder that announced one, from memory."""
+        return self._listeners
+
     def refresh(self) -> None:
         """Read seats, stake and time anew; raises `ChainError` and then keeps the old values."""
         network = self._network
@@ -73,13 +79,23 @@ class MinerPort(Generic[D]):
             return  # seats are fixed while an epoch runs, and stake only orders their requests
         epoch, known_until = self._running(tick)
         seats = network.neurons.seats_at(self._netuid, epoch, head.number)
-        ids = [seat.registration_id for seat in seats if seat is not None]
-        queries = [network.neurons.hotkey_query(i) for i in ids]
+        held = [seat for seat in seats if seat is not None]
+        queries = [network.neurons.hotkey_query(seat.registration_id) for seat in held]
         hotkeys: list[str] = read_all(network.connection, queries, head.number)
+        axons = read_all(
+            network.connection,
+            [network.neurons.axon_query(self._netuid, seat.uid) for seat in held],
+            head.number,
+        )
         stakes = read_all(
             network.connection, [network.staking.stake_query(h) for h in hotkeys], head.number
         )
         self._stakes = {h.lower(): s for h, s in zip(hotkeys, stakes, strict=True)}
+        self._listeners = tuple(
+            (hotkey, axon.ip, axon.port)
+            for hotkey, axon in zip(hotkeys, map(axon_from, axons), strict=True)
+            if axon is not None and hotkey.lower() != self._signer.address.lower()
+        )
         self._known_until = known_until
         self._epoch = None if known_until is None else epoch
 

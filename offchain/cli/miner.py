@@ -65,6 +65,10 @@ def run(
     http_port: Annotated[
         int | None, typer.Option(min=0, max=65_535, help="Health, metrics and JSON on loopback.")
     ] = None,
+    dial_out: Annotated[
+        bool,
+        typer.Option("--dial-out", help="Behind a firewall: connect to validators that listen."),
+    ] = False,
     publish: Annotated[
         bool, typer.Option("--publish", help="Give the model's files to validators that ask.")
     ] = False,
@@ -79,6 +83,8 @@ def run(
 
     evmtensor miner run decoder --netuid 2 --hotkey alice-hot --publish
 
+    evmtensor miner run model.onnx --netuid 1 --hotkey alice-hot --dial-out
+
     evmtensor miner run hf -n 2 --engine openai --engine-url http://gpu --model x
 
     A better model: write it over the file, then `kill -HUP`; no request is dropped.
@@ -87,6 +93,7 @@ def run(
     from miners.engines import EngineChoice, make_miner
     from miners.publishing import check_publishing
     from offchain.chain.miner_port import MinerPort
+    from offchain.keys.development import LOCAL_CHAIN_IDS
     from offchain.wire import Domain
 
     session: Session = context.obj
@@ -100,14 +107,16 @@ def run(
     check_publishing(made.subnet, publish)
     signer = session.signer(session.hotkey_name(hotkey))
     network = session.network
-    check_reachable(external_ip or host, network.deployment.chain_id)
+    chain_id = network.deployment.chain_id
+    if not dial_out:
+        check_reachable(external_ip or host, chain_id)
     coldkey = session.coldkey(key) if key or session.environment.key else None
     chain = MinerPort(
         network,
         netuid,
         signer,
         session.sender(signer),
-        Domain(network.deployment.chain_id, network.neurons.address),
+        Domain(chain_id, network.neurons.address),
         coldkey,
     )
     policy = ClaimPolicy(claim_every, wei(tao_price) if tao_price else 0, gas_multiple)
@@ -120,11 +129,15 @@ def run(
         claim=policy if claim else None,
         http_port=http_port,
         publish=publish,
+        dial_out=dial_out,
+        localnet=chain_id in LOCAL_CHAIN_IDS,
     )
     made.run(chain, signer, settings)
 
 
-def check_reachable(address: str, chain_id: int) -> None:
+def check_reachable(
+    address: str, chain_id: int, nobody: str = "validators cannot reach a miner"
+) -> None:
     """ConfigError for an address that nobody on a real network could reach, before it costs."""
     import ipaddress
 
@@ -136,7 +149,7 @@ def check_reachable(address: str, chain_id: int) -> None:
         is_public = False
     if not is_public and chain_id not in LOCAL_CHAIN_IDS:
         raise ConfigError(
-            f"validators cannot reach a miner at {address}",
+            f"{nobody} at {address}",
             next_step="Give this machine's public address with --external-ip.",
         )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from offchain.cli.miner import check_reachable
 from offchain.cli.options import HotkeyName, Netuid
 from offchain.cli.session import SERVICE_ATTEMPTS, Session
 from offchain.protocol.errors import ConfigError
@@ -30,6 +31,14 @@ def run(
     reexecute: Annotated[
         bool, typer.Option(help="Run published models in the sandbox, to check answers.")
     ] = True,
+    listen_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65_535, help="Let miners behind firewalls connect; 0: a free one."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="With --listen-port: where to listen.")] = "0.0.0.0",
+    external_ip: Annotated[
+        str, typer.Option(help="With --listen-port: what the chain is told.")
+    ] = "",
     weights: Annotated[
         Path | None, typer.Option(help="On the root (netuid 0): TOML file, [weights] 1 = 0.7")
     ] = None,
@@ -40,9 +49,11 @@ def run(
 
     evmtensor validator run --netuid 1 --no-reexecute
 
+    evmtensor validator run -n 1 --listen-port 8092 --external-ip 203.0.113.7
+
     evmtensor validator run --netuid 0 --weights root.toml
     """
-    from offchain.validator.service import ValidatorSettings
+    from offchain.validator.service import Listening, ValidatorSettings
     from offchain.validator.service import run as run_validator
 
     session: Session = context.obj
@@ -56,6 +67,12 @@ def run(
         )
     if weights is not None:
         return _run_root(session, sender, weights)
+    listening = None
+    if listen_port is not None:
+        public = external_ip or host
+        chain_id = session.network.deployment.chain_id
+        check_reachable(public, chain_id, "miners cannot reach a validator")
+        listening = Listening(host, listen_port, public)
     code: int = run_validator(
         ValidatorSettings(
             network=session.network,
@@ -65,6 +82,7 @@ def run(
             home=session.environment.home,
             subnet=subnet,
             reexecute=_reexecution() if reexecute else None,
+            listening=listening,
         )
     )
     return code

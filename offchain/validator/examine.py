@@ -26,11 +26,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Examinee:
-    """A neuron of the running epoch; `endpoint` None means that it serves nowhere."""
+    """A neuron of the running epoch; `endpoint` None means that it announced none: it serves
+    nowhere, or dials out to validators that listen.
+    """
 
     uid: int
     registration_id: int
     endpoint: Endpoint | None
+    hotkey: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +89,20 @@ class Examiner:
         seed = task_seed(epoch_seed, self._secret, round_number)
         by_uid = {examinee.uid: examinee for examinee in examinees}
         tasks = self._subnet.tasks(seed, sorted(by_uid))
-        asked = [(task, by_uid[task.uid]) for task in tasks]
-        questions = [(e.endpoint, t.synapse) for t, e in asked if e.endpoint is not None]
+        asked = [(task, by_uid[task.uid], self._where(by_uid[task.uid])) for task in tasks]
+        questions = [(there, task.synapse) for task, _, there in asked if there is not None]
         replies = iter(await self._dendrite.query(questions, timeout_s=self._subnet.TIMEOUT_S))
         marks, answered = [], []
-        for task, examinee in asked:
+        for task, examinee, there in asked:
             mark = Mark(task.uid, 0.0, 0.0, "SILENT")
-            if examinee.endpoint is not None:
+            if there is not None:
                 reply = next(replies)
                 score = score_safely(self._subnet, task, reply.synapse, reply.latency_s)
                 code = "OK" if reply.code is None else reply.code.name
                 mark = Mark(task.uid, score, reply.latency_s, code)
                 if reply.ok:
                     answered.append(
-                        Answered(task.uid, examinee.registration_id, examinee.endpoint, task, reply)
+                        Answered(task.uid, examinee.registration_id, there, task, reply)
                     )
             self._averages.update(task.uid, examinee.registration_id, mark.score)
             marks.append(mark)
@@ -107,6 +110,12 @@ class Examiner:
         if self._auditor is not None:
             self._auditor.begin(answered, commitments, seed)
         return marks
+
+    def _where(self, examinee: Examinee) -> Endpoint | None:
+        """Where to ask it; of a miner that has dialled in, its hotkey is enough."""
+        if examinee.endpoint is None and self._dendrite.is_connected(examinee.hotkey):
+            return Endpoint(examinee.hotkey, "", 0)
+        return examinee.endpoint
 
     def row(
         self,

@@ -33,6 +33,10 @@ class Snapshot:
     commitments: tuple[Commitment, ...]
     block_hash: bytes
 
+    def has_neuron(self, hotkey: str) -> bool:
+        """Whether this hotkey belongs to a neuron of the epoch."""
+        return any(neuron.hotkey == hotkey for neuron in self.neurons)
+
 
 class Roster:
     """Refreshed by the thread that talks to the chain, read by the one that talks to miners."""
@@ -82,7 +86,7 @@ class Roster:
             window=window,
             max_uids=self._max_uids,
             neurons=tuple(
-                Examinee(uid, ids[uid], _endpoint(hotkey, axon))
+                Examinee(uid, ids[uid], _endpoint(hotkey, axon), hotkey)
                 for uid, hotkey, axon in zip(uids, hotkeys, axons, strict=True)
             ),
             seat_uids=frozenset(seat.uid for seat in seats if seat is not None),

@@ -37,6 +37,17 @@ ROUNDS_PER_EPOCH = 8
 
 
 @dataclass(frozen=True, slots=True)
+class Listening:
+    """Where miners behind firewalls find a validator. host, port: where it listens, port 0 takes a
+    free one. public_host: what the chain is told.
+    """
+
+    host: str
+    port: int
+    public_host: str
+
+
+@dataclass(frozen=True, slots=True)
 class ValidatorSettings:
     """What a validator needs.
 
@@ -49,6 +60,7 @@ class ValidatorSettings:
         poll_seconds: pause between two looks at the chain.
         rounds_per_epoch: how often every miner is asked before the commit.
         reexecute: runs a published model on a question and compares; None: no audits.
+        listening: for miners that dial out; None: only miners that announce an address are asked.
     """
 
     network: Network
@@ -60,6 +72,7 @@ class ValidatorSettings:
     poll_seconds: float = 0.4
     rounds_per_epoch: int = ROUNDS_PER_EPOCH
     reexecute: Reexecute | None = None
+    listening: Listening | None = None
 
 
 def run(settings: ValidatorSettings) -> int:
@@ -96,6 +109,8 @@ class Validator:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await asyncio.to_thread(self.hotkey.require_uid)
         self.dendrite = self._new_dendrite()
+        if self.settings.listening is not None:
+            await self._listen(self.dendrite, self.settings.listening)
         self.auditor = self._new_auditor(self.dendrite)
         self.examiner = Examiner(
             self.subnet,
@@ -140,6 +155,15 @@ class Validator:
         assert snapshot is not None  # a commit is due only after a look at the chain
         ids = {neuron.uid: neuron.registration_id for neuron in snapshot.neurons}
         return self.examiner.row(ids, snapshot.commitments, snapshot.max_uids)
+
+    async def _listen(self, dendrite: Dendrite, there: Listening) -> None:
+        await dendrite.listen(there.host, there.port, self._is_neuron)
+        await asyncio.to_thread(self.hotkey.serve_axon, there.public_host, dendrite.port)
+        log.info("listening for miners", host=there.public_host, port=dendrite.port)
+
+    def _is_neuron(self, hotkey: str) -> bool:
+        snapshot = self.roster.snapshot
+        return snapshot is not None and snapshot.has_neuron(hotkey)
 
     async def _measure_forever(self) -> None:
         assert self.examiner is not None

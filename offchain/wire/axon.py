@@ -69,6 +69,7 @@ class Axon:
         self._http: dict[str, Callable[[], bytes]] = {"/health": lambda: b"ok"}
         self._jobs = Jobs(self.limits, lambda: self.model_hash)
         self._dialled: dict[Endpoint, Link] = {}
+        self._dialling: dict[Endpoint, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._server: asyncio.Server | None = None
         self.host, self.port = "", 0
@@ -120,14 +121,29 @@ class Axon:
 
     def dial_out(self, endpoint: Endpoint, egress: Egress) -> None:
         """Behind a firewall: keep a connection open to a caller that listens (`Dendrite.listen`),
-        and serve on it.
+        and serve on it. Nothing new if there is one.
         """
         self._start_sweeping()
-        self._tasks.append(asyncio.create_task(self._keep_dialled(endpoint, egress)))
+        if endpoint not in self._dialling:
+            task = asyncio.create_task(self._keep_dialled(endpoint, egress))
+            self._dialling[endpoint] = task
+
+    def hang_up(self, endpoint: Endpoint) -> None:
+        """Serve this caller no longer."""
+        task, link = self._dialling.pop(endpoint, None), self._dialled.pop(endpoint, None)
+        if task is not None:
+            task.cancel()
+        if link is not None:
+            link.finish()
+
+    @property
+    def dialling(self) -> frozenset[Endpoint]:
+        """The callers that are dialled."""
+        return frozenset(self._dialling)
 
     async def close(self) -> None:
         """Stop listening, send what is due, close every connection."""
-        for task in self._tasks:
+        for task in [*self._tasks, *self._dialling.values()]:
             task.cancel()
         if self._server is not None:
             self._server.close()

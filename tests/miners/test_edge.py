@@ -12,7 +12,7 @@ from miners import Miner, MinerError, Settings
 from miners.edge import MAX_BODY_BYTES, Edge
 from offchain.wire import Endpoint
 from tests.miners.worlds import FakeChain, new_validator, vision_model
-from tests.wire.worlds import in_loop, new_hotkey, until
+from tests.wire.worlds import PATIENT_S, in_loop, new_hotkey, until
 
 IMAGES = np.random.default_rng(0).random((3, 8, 8)).astype(np.float32)
 
@@ -119,8 +119,10 @@ async def test_miner__behind_a_firewall__dials_out_and_is_asked() -> None:
     settings = Settings(
         host="127.0.0.1",
         localnet=True,
-        dial_out=(Endpoint(validator.address, "127.0.0.1", dendrite.port),),
+        dial_out=True,
+        refresh_s=0.05,
     )
+    chain.listening.append((validator.address, "127.0.0.1", dendrite.port))
     miner = Miner.from_bytes(vision_model().SerializeToString())
     await miner.start(chain, key, settings)
     await until(lambda: dendrite.is_connected(key.address))
@@ -128,6 +130,9 @@ async def test_miner__behind_a_firewall__dials_out_and_is_asked() -> None:
 
     task = vision.tasks(bytes(32), [0])[0]
     unreachable = Endpoint(key.address, "0.0.0.0", 1)
-    assert (await dendrite.call(unreachable, task.synapse, 5.0)).ok
+    assert (await dendrite.call(unreachable, task.synapse, PATIENT_S)).ok
+    assert chain.endpoint is None  # nobody has to know where it is
+    chain.listening.clear()  # it lost its seat
+    await until(lambda: not dendrite.is_connected(key.address))
     await dendrite.close()
     await miner.close()

@@ -33,6 +33,7 @@ class FakeChain:
     owed_rao: int = 0
     gas_wei: int = 10**14
     fault: Exception | None = None  # of the next claim
+    listening: list[tuple[str, str, int]] = field(default_factory=list)
 
     def domain(self) -> Domain:
         return DOMAIN
@@ -45,6 +46,9 @@ class FakeChain:
 
     def stake_of(self, hotkey: str) -> int:
         return 1
+
+    def listeners(self) -> tuple[tuple[str, str, int], ...]:
+        return tuple(self.listening)
 
     def refresh(self) -> None:
         self.refreshed += 1

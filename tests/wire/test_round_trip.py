@@ -240,6 +240,24 @@ async def test_dial_out__miner_behind_a_firewall__is_called_by_its_hotkey() -> N
 
 
 @in_loop
+async def test_hang_up__caller_that_was_dialled__loses_the_miner_and_nobody_else_does() -> None:
+    async with world() as w:
+        miner, stays = w.new_axon(new_hotkey()), w.new_axon(new_hotkey())
+        await w.dendrite.listen("127.0.0.1", 0, {miner.hotkey, stays.hotkey}.__contains__)
+        hub = Endpoint(w.validator.address, "127.0.0.1", w.dendrite.port)
+        for axon in (miner, miner, stays):
+            axon.dial_out(hub, Egress(localnet=True))
+        assert miner.dialling == {hub}
+        await until(lambda: all(map(w.dendrite.is_connected, (miner.hotkey, stays.hotkey))))
+        miner.hang_up(hub)
+        assert not miner.dialling
+        await until(lambda: not w.dendrite.is_connected(miner.hotkey))
+        assert w.dendrite.is_connected(stays.hotkey)
+        await miner.close()
+        await stays.close()
+
+
+@in_loop
 async def test_dial_out__refused_at_first__keeps_trying() -> None:
     async with world() as w:
         miner = w.new_axon(new_hotkey())
