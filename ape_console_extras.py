@@ -16,6 +16,7 @@ _NAMES = (
     "Staking",
     "Subnets",
     "Neurons",
+    "Keys",
     "Weights",
     "Settlement",
     "Rewards",

@@ -147,6 +147,28 @@ def test_ape__scripts__speak_to_the_local_chain(shell: Shell) -> None:
         assert "evmtensor miner run" in shell.run("ape", "run", "miner", "--help")
 
 
+def lines_by_hand() -> list[list[str]]:
+    """The commands of the README's section "By hand", up to the services."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = text.partition("\nBy hand:")[2].split("```")[1]
+    return [line.split() for line in block.splitlines() if line.startswith("evmtensor ")]
+
+
+def test_readme__by_hand__every_line_does_what_it_says(tmp_path: Path) -> None:
+    shell = Shell(tmp_path, tmp_path / "home")
+    lines = lines_by_hand()
+    assert [" ".join(words[1:3]) for words in lines][-1] == "subnet start"
+    started = shell.evmtensor("localnet", "up", "--port", 0, "--with-pid", os.getpid())
+    shell.environment["APE_FOUNDRY_HOST"] = started.strip().rpartition("=")[2]
+    try:
+        for words in lines:
+            shell.run(*words)
+        (neuron,) = json.loads(shell.evmtensor("metagraph", 1, "--json"))["neurons"]
+        assert neuron["stake_rao"] == 1_000 * 10**9
+    finally:
+        shell.evmtensor("localnet", "down")
+
+
 def test_localnet__killed__takes_its_chain_along(tmp_path: Path) -> None:
     shell = Shell(tmp_path, tmp_path / "home")
     shell.evmtensor("localnet", "up", "--port", 0, "--with-pid", os.getpid())
