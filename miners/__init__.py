@@ -15,9 +15,9 @@ miner.swap("better.onnx")`, `await miner.close()`.
     python -m miners.quantize a.onnx --out b.onnx   # the form that is exact on every machine
     python -m miners.bench                      # how much of the model's speed reaches callers
 
-`checks` refuses unsafe and unfit files, `sandbox.run_untrusted` runs somebody else's model in a
+`checks` refuses unsafe and unfit files, `untrusted` runs somebody else's model in the sandbox, a
 process with limits, `edge` is the plain HTTP side (Settings.http_port), and
-Settings.dial_out keeps connections open to validators for a miner that cannot listen.
+Settings.dial_out connects to validators for a miner that cannot listen.
 
 Serving needs neither torch nor ape; `export`, `models` and `train` do need torch.
 """
@@ -26,8 +26,9 @@ from miners.chain_port import ChainPort
 from miners.checks import ModelReport
 from miners.engine import Engine
 from miners.errors import MinerError, ModelError
-from miners.miner import Miner, Settings
+from miners.miner import Miner
 from miners.payday import ClaimPolicy
+from miners.settings import Settings
 
 __all__ = [
     "ChainPort", "ClaimPolicy", "Engine", "Miner", "MinerError", "ModelError", "ModelReport",

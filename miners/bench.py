@@ -34,8 +34,9 @@ from rich.table import Table
 
 from miners.chain_port import ChainPort
 from miners.errors import ModelError
-from miners.miner import Miner, Settings
+from miners.miner import Miner
 from miners.providers import open_session
+from miners.settings import Settings
 from offchain.subnets import vision
 from offchain.wire import Dendrite, Domain, Egress, Endpoint, Limits, LocalHotkey, Tensor
 

@@ -19,7 +19,7 @@ import numpy as np
 from aiohttp import web
 
 from miners.errors import MinerError, ModelError
-from miners.llm.engine import is_text
+from miners.llm.engine import TextEngine, is_text
 from miners.openai_edge import OpenAiRoutes
 from miners.profile import describe
 from offchain.subnets.base import TensorSpec
@@ -53,9 +53,8 @@ class Edge:
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.router.add_get("/health", self._health)
         app.router.add_get("/metrics", self._metrics)
-        engine = self._miner.engine
-        if is_text(engine):
-            OpenAiRoutes(engine, self._miner.subnet.NAME, self._permits).add_to(app)
+        if is_text(self._miner.engine):
+            OpenAiRoutes(self._text_engine, self._miner.subnet.NAME, self._permits).add_to(app)
         else:
             app.router.add_post("/v1/infer", self._infer)
         self._runner = web.AppRunner(
@@ -73,6 +72,11 @@ class Edge:
             ) from error
         self.port = self._runner.addresses[0][1]
         return self
+
+    def _text_engine(self) -> TextEngine:
+        engine = self._miner.engine
+        assert is_text(engine)  # a decoder is exchanged for decoders only
+        return engine
 
     async def close(self) -> None:
         """Stop listening."""

@@ -4,7 +4,6 @@
 import asyncio
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
@@ -17,46 +16,20 @@ from miners.checks import ModelReport, check_content, read_model, self_test
 from miners.engine import AnyEngine, Engine
 from miners.errors import MinerError
 from miners.handlers import Forward, annotated, model_handler
-from miners.llm.engine import TextEngine, is_text
-from miners.payday import ClaimPolicy, Payday
+from miners.llm.engine import DecoderEngine, TextEngine, is_text
+from miners.payday import Payday
 from miners.profile import Profile, profile_here
 from miners.publishing import Shelf, check_publishing
+from miners.settings import Settings
 from offchain.protocol.errors import ChainError, ConfigError
 from offchain.subnets.base import load
-from offchain.wire import Axon, Egress, Endpoint, Hotkey, Limits
+from offchain.wire import Axon, Egress, Endpoint, Hotkey
 from offchain.wire.receipts import NO_MODEL
 
 if TYPE_CHECKING:
     from miners.edge import Edge
 
 log = structlog.get_logger("evmtensor.miner")
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a miner meets the world.
-
-    host, port: where it listens; port 0 takes a free one. public_host, public_port: what the chain
-    is told; `host` if empty, `port` if 0. max_burn_rao: register for at most this if unregistered;
-    0: never register.
-    refresh_s: how often seats and stake are read from the chain. claim: when pay is fetched; None:
-    never. publish: give the model's files to validators, which may then re-execute it. dial_out: do
-    not listen and announce no address, but connect to every validator that listens.
-    """
-
-    host: str = "0.0.0.0"
-    port: int = 0
-    public_host: str = ""
-    public_port: int = 0
-    max_burn_rao: int = 0
-    refresh_s: float = 1.0
-    claim: ClaimPolicy | None = field(default_factory=ClaimPolicy)
-    publish: bool = False
-    dial_out: bool = False
-    http_port: int | None = None
-    http_token: str = field(default="", repr=False)
-    localnet: bool = False
-    limits: Limits | None = None
 
 
 class Miner:
@@ -87,6 +60,9 @@ class Miner:
         self._shelf = Shelf()  # what may be published
         self._content: bytes | None = None  # of a model's file
         self._folder: Path | None = None  # of a decoder
+        self._threads = 1
+        self._is_publishing = False
+        self._retiring: set[asyncio.Task[None]] = set()
         self._path: Path | None = None  # where SIGHUP finds a better model
         self._hotkey: Hotkey | None = None
         self._chain: ChainPort | None = None
@@ -133,7 +109,7 @@ class Miner:
         from miners.llm import open_decoder
 
         miner = cls.from_engine(open_decoder(Path(path), threads=threads), subnet)
-        miner._folder = Path(path)
+        miner._folder, miner._threads = Path(path), threads
         return miner
 
     @classmethod
@@ -231,6 +207,8 @@ class Miner:
         """Exchange the model without dropping a request: check, commit the new hash, then use it.
         Returns the hash.
         """
+        if self._folder is not None:
+            return await self._swap_decoder(Path(path))
         if not isinstance(self.engine, Engine):
             raise MinerError("swap: this miner computes no model of its own")
         content = await asyncio.to_thread(read_model, Path(path), self.subnet.MODEL)
@@ -242,19 +220,44 @@ class Miner:
         log.info("model swapped", model=report.model_hash.hex()[:16])
         return report.model_hash
 
+    async def _swap_decoder(self, path: Path) -> bytes:
+        from miners.llm import open_decoder
+
+        engine = await asyncio.to_thread(open_decoder, path, threads=self._threads)
+        try:
+            await engine.check()
+            if self._is_publishing:
+                self._put_folder(path)
+            await self._commit(engine.model_hash, None)
+        except BaseException:
+            engine.close()
+            raise
+        old, self.engine, self._folder = self.engine, engine, path
+        if self.axon is not None:
+            self.axon.model_hash = engine.model_hash
+        assert isinstance(old, DecoderEngine)  # a folder is served by nothing else
+        task = asyncio.create_task(old.retire())
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+        log.info("model swapped", model=engine.model_hash.hex()[:16])
+        return engine.model_hash
+
     async def reload(self) -> None:
-        """Swap to what the model's file holds now; if that is wrong, the old model stays."""
-        if self._path is None:
+        """Swap to what the model's file or folder holds now; if that is wrong, the old model
+        stays.
+        """
+        path = self._path or self._folder
+        if path is None:
             log.warning("nothing to reload", reason="this miner was not made from a file")
             return
         try:
-            await self.swap(self._path)
+            await self.swap(path)
         except (ChainError, ConfigError) as error:
-            log.warning("not reloaded", path=str(self._path), error=str(error))
+            log.warning("not reloaded", path=str(path), error=str(error))
 
     async def close(self) -> None:
         """Send due receipts, close every connection, end the engine."""
-        for task in (self._refresher, self._collector):
+        for task in (self._refresher, self._collector, *self._retiring):
             if task is not None:
                 task.cancel()
         if self.edge is not None:
@@ -265,7 +268,7 @@ class Miner:
             self.engine.close()
 
     def run(self, chain: ChainPort, hotkey: Hotkey, settings: Settings | None = None) -> None:
-        """Serve until SIGTERM or SIGINT; SIGHUP reads the model's file again."""
+        """Serve until SIGTERM or SIGINT; SIGHUP reads the model again."""
         asyncio.run(self._run(chain, hotkey, settings))
 
     async def _run(self, chain: ChainPort, hotkey: Hotkey, settings: Settings | None) -> None:
@@ -289,11 +292,15 @@ class Miner:
         self._shelf.put({sha256(content).digest(): content})
 
     def _publisher(self) -> Forward:
+        self._is_publishing = True
         if self._folder is not None:
-            from miners.llm.folder import published_files
-
-            self._shelf.put(published_files(self._folder, self.subnet.MODEL.max_bytes))
+            self._put_folder(self._folder)
         return self._shelf.publisher()
+
+    def _put_folder(self, path: Path) -> None:
+        from miners.llm.folder import published_files
+
+        self._shelf.put(published_files(path, self.subnet.MODEL.max_bytes))
 
     def _with_content(self, content: bytes) -> "Miner":
         self.report = self_test(content, self.subnet.MODEL)
@@ -310,10 +317,14 @@ class Miner:
                 "miner: nothing to serve", next_step="Use from_onnx, from_torch or forward."
             )
         if is_text(self.engine):
-            from miners.llm.answers import text_handler
+            from miners.llm.answers import current_text_handler
 
-            return text_handler(self.engine)
+            return current_text_handler(self._text_engine)
         return annotated(model_handler(self.engine, self.subnet), kind)
+
+    def _text_engine(self) -> TextEngine:
+        assert is_text(self.engine)  # a decoder is exchanged for decoders only
+        return self.engine
 
     async def _ensure_registered(self, max_burn_rao: int) -> None:
         chain, hotkey = self._chain, self._hotkey

@@ -59,10 +59,15 @@ class _Chat(_Question, kw_only=True):
 
 
 class OpenAiRoutes:
-    """The three routes over one engine; `permits` says whether a request has the token."""
+    """The three routes over the engine that answers now; `permits` says whether a request has the
+    token.
+    """
 
     def __init__(
-        self, engine: TextEngine, name: str, permits: Callable[[web.Request], bool]
+        self,
+        engine: Callable[[], TextEngine],
+        name: str,
+        permits: Callable[[web.Request], bool],
     ) -> None:
         self._engine, self._name, self._permits = engine, name, permits
         self._decoders = {kind: msgspec.json.Decoder(kind) for kind in (_Completion, _Chat)}
@@ -110,7 +115,7 @@ class OpenAiRoutes:
             "model": self._name,
         }
         try:
-            pieces = self._engine.generate(prompt, _sampling(question))
+            pieces = self._engine().generate(prompt, _sampling(question))
             async with aclosing(pieces):
                 if question.stream:
                     return await self._send_stream(request, question, head, pieces, chat)

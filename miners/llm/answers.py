@@ -46,6 +46,18 @@ def text_handler(engine: TextEngine) -> Forward:
     return forward
 
 
+def current_text_handler(engine: Callable[[], TextEngine]) -> Forward:
+    """The same for an engine that may be exchanged: a question belongs to the one that answers when
+    it is admitted, although its answer begins later.
+    """
+
+    def forward(synapse: Complete) -> AsyncGenerator[Complete, None]:
+        return text_handler(engine())(synapse)
+
+    forward.__annotations__["synapse"] = Complete
+    return forward
+
+
 def sampling_of(synapse: Complete) -> Sampling:
     """What the caller asked for; CallError for values that mean nothing."""
     try:

@@ -23,6 +23,7 @@ from miners.llm.tokens import ByteTokenizer, StopFinder, Tokenizer, TokenStream
 from offchain.subnets.text import Turn
 from offchain.wire import Busy
 
+RETIRE_S = 0.5  # between two looks at who still reads
 Prompt = str | tuple[Turn, ...]
 BackendName = Literal["auto", "cached", "genai"]
 
@@ -122,6 +123,7 @@ class DecoderEngine:
         self._running: dict[int, _Answer] = {}  # of the thread
         self._next: dict[int, int] = {}  # of the thread: the token to append, by slot
         self._slots = 0
+        self._open = 0  # answers that somebody reads
         self._is_closed = False
         self._changed = Condition()
         self._thread: Thread | None = None
@@ -145,6 +147,7 @@ class DecoderEngine:
         Pieces that the caller was too slow to take arrive as one.
         """
         answer = self._admit(prompt, sampling)
+        self._open += 1
         try:
             while True:
                 piece = await answer.pieces.get()
@@ -157,6 +160,18 @@ class DecoderEngine:
                     return
         finally:
             answer.given_up = True
+            self._open -= 1
+
+    async def retire(self) -> None:
+        """Close when the last answer has been read. Nobody may ask this engine any more, apart from
+        questions that are on their way to it.
+        """
+        try:
+            await asyncio.sleep(RETIRE_S)
+            while self._open:
+                await asyncio.sleep(RETIRE_S)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """End the thread. Callers that still wait are told "busy"."""

@@ -262,3 +262,54 @@ def test_I7_score__answer_of_another_shape__is_nothing(texts: list[str] | None) 
     (task,) = text.tasks(b"seed", [0])
     answer = msgspec.structs.replace(task.synapse, texts=texts)
     assert score_safely(text, task, answer, 0.1) == 0.0
+
+
+@in_loop
+async def test_swap__while_answers_are_written__none_is_lost_and_each_names_its_decoder(
+    decoder: Path, small_decoder: Path
+) -> None:
+    async with asked(decoder, Limits(receipt_ms=20)) as (miner, dendrite, there):
+        miner._folder = decoder
+        old = miner.engine
+        first, second = folder_hash(decoder), folder_hash(small_decoder)
+        want = {
+            first: await local(decoder, PROMPT, max_tokens=100),
+            second: await local(small_decoder, PROMPT, max_tokens=100),
+        }
+        question = Complete(prompts=(PROMPT,), max_tokens=100)
+        running = asyncio.create_task(dendrite.query([(there, question)] * 12, PATIENT_S))
+        await until(lambda: bool(old._running))  # type: ignore[union-attr]
+        assert await miner.swap(small_decoder) == second
+        assert miner._chain.model == second  # type: ignore[union-attr]
+        later = await dendrite.query([(there, question)] * 4, PATIENT_S)
+        replies = [*await running, *later]
+        assert all(reply.ok for reply in replies)
+        await until(lambda: all(reply.evidence() is not None for reply in replies))
+        named = [reply.evidence().model for reply in replies]
+        assert [want[model] for model in named] == [reply.synapse.texts[0] for reply in replies]
+        assert named[0] == first  # it was being written when the other took over
+        assert named[12:] == [second] * 4
+        await until(lambda: old._is_closed)  # type: ignore[union-attr]
+
+
+@in_loop
+async def test_swap__folder_that_is_none__the_old_decoder_answers_on(
+    decoder: Path, tmp_path: Path
+) -> None:
+    async with asked(decoder) as (miner, dendrite, there):
+        miner._folder = tmp_path
+        await miner.reload()
+        assert miner._chain.model == folder_hash(decoder)  # type: ignore[union-attr]
+        assert (await dendrite.call(there, Complete(prompts=("x",), max_tokens=2), PATIENT_S)).ok
+
+
+@in_loop
+async def test_swap__published_decoder__both_are_given_away(
+    decoder: Path, small_decoder: Path
+) -> None:
+    chain, key = FakeChain(), new_hotkey()
+    miner = Miner.from_decoder(decoder)
+    await miner.start(chain, key, Settings(host="127.0.0.1", publish=True, claim=None))
+    await miner.swap(small_decoder)
+    assert {folder_hash(decoder), folder_hash(small_decoder)} <= set(miner._shelf.files)
+    await miner.close()
