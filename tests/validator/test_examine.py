@@ -14,11 +14,11 @@ import pytest
 from offchain.subnets import vision
 from offchain.validator.examine import Examinee, Examiner
 from offchain.wire import Axon, Dendrite, Egress, Endpoint, LocalHotkey, Tensor
-from tests.wire.worlds import DOMAIN, START, in_loop
+from tests.wire.worlds import DOMAIN, PATIENT_S, START, in_loop
 
 SEED = b"\7" * 32
 SUBNET: Any = SimpleNamespace(**vars(vision))
-SUBNET.TIMEOUT_S = 3.0
+SUBNET.TIMEOUT_S = PATIENT_S
 SUBNET.score = lambda task, answer, _latency: vision.score(task, answer, 0.0)  # hosts are busy
 
 
