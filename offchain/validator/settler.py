@@ -38,6 +38,7 @@ class Memory:
     is_started: bool = False
     wants_seat: dict[int, bool] = field(default_factory=dict)
     hopeless: set[Duty] = field(default_factory=set)
+    warned: dict[Verb, int] = field(default_factory=dict)  # the epoch of the last warning
     claimed_epoch: int = -1
     withdrawn_epoch: int = -1
 
@@ -114,6 +115,15 @@ class Settler:
             self._collect()
         self._memory.head_hash = head.hash
 
+    def _warn(self, duty: Duty, error: ConfigError) -> None:
+        """Only its operator can help: a word in every epoch, not in every block."""
+        if self._memory.warned.get(duty.verb) != duty.epoch:
+            log.warning(
+                "cannot", duty=duty.verb.value, epoch=duty.epoch, reason=str(error),
+                next_step=error.next_step,
+            )  # fmt: skip
+            self._memory.warned[duty.verb] = duty.epoch
+
     def _perform(self, duty: Duty) -> None:
         """One duty; whatever it meets concerns this duty only."""
         try:
@@ -122,10 +132,7 @@ class Settler:
             # usually another validator was faster; what is still due comes back with the next step
             log.info("not done", duty=duty.verb.value, epoch=duty.epoch, reason=str(error))
         except ConfigError as error:
-            log.warning(
-                "cannot", duty=duty.verb.value, epoch=duty.epoch, reason=str(error),
-                next_step=error.next_step,
-            )  # fmt: skip
+            self._warn(duty, error)
             if duty.verb is Verb.PROPOSE:
                 self._memory.hopeless.add(duty)
         except ConsensusMismatch as error:
