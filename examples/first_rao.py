@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From an untrained torch module to the first earned rao, on a network of your own, in a minute:
 
-    python examples/first_rao.py
+    .venv/bin/python examples/first_rao.py
 
 A researcher writes `build`, `train` and the three lines of `miner`. Everything else (a chain, the
 contracts, a subnet with two validators, registration, pay) is started around it and ended again.
@@ -17,6 +17,7 @@ import torch
 
 from miners import Miner
 from offchain.localnet.first_rao import earn
+from offchain.protocol.errors import EvmtensorError
 from offchain.subnets import vision
 
 STEPS = 200
@@ -60,7 +61,12 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     began = time.monotonic()
-    earned = earn(miner, options.chain)
+    try:
+        earned = earn(miner, options.chain)
+    except EvmtensorError as error:
+        raise SystemExit(f"{error}. {error.next_step}") from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     seconds = time.monotonic() - began
     print(f"the newcomer earned {earned} rao, {seconds:.0f} s after an untrained module")
 
