@@ -56,6 +56,13 @@ def read_model(path: Path, interface: ModelInterface) -> bytes:
     """The bytes of a model file that is safe to load and takes and returns the subnet's tensors,
     or ModelError.
     """
+    if interface.is_folder:
+        raise ModelError(
+            f"{path}: the subnet wants a decoder's folder, not a file",
+            next_step="`python -m miners.llm.train --out decoder` makes a small one.",
+        )
+    if path.is_dir():
+        raise ModelError(f"{path}: is a folder, wanted a file", next_step="Name an ONNX file.")
     try:
         size = path.stat().st_size
         if size > interface.max_bytes:

@@ -107,6 +107,8 @@ def quantize(path: Path, subnet: ModuleType, out: Path, rounds: int = 64) -> Qua
     model cannot be quantised or does not fit the subnet afterwards.
     """
     content = read_model(path, subnet.MODEL)
+    if not out.parent.is_dir():
+        raise ModelError(f"{out}: there is no folder {out.parent}", next_step="Make it first.")
     made = _quantize(content, list(_calibration(subnet)))
     check_content(made, subnet.MODEL, out.name)
     temporary = out.with_suffix(".part")

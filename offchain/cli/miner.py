@@ -251,8 +251,14 @@ def quantize(
         "bytes_before": done.before.report.size_bytes,
         "bytes_after": done.after.report.size_bytes,
     }
+    means = (
+        f"sums of {', '.join(done.float_operators)} round differently on other machines, so "
+        "validators compare within a tolerance"
+        if done.float_operators
+        else "the same bytes on every machine"
+    )
     text = (
-        f"{out} is {done.exactness.value}\n"
+        f"{out} is {done.exactness.value}: {means}\n"
         f"score {done.before.score:.3f} -> {done.after.score:.3f}, "
         f"{done.before.report.size_bytes} -> {done.after.report.size_bytes} bytes"
     )

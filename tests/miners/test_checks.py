@@ -195,8 +195,11 @@ def test_FI_37_model__a_hundred_thousand_nodes__refused() -> None:
 
 
 def test_file__missing_or_a_folder__one_sentence(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.onnx", tmp_path):
-        with pytest.raises(ModelError, match="cannot be read"):
+    for path, sentence in (
+        (tmp_path / "none.onnx", "cannot be read"),
+        (tmp_path, "is a folder, wanted a file"),
+    ):
+        with pytest.raises(ModelError, match=sentence):
             read_model(path, MODEL)
 
 

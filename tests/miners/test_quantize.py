@@ -10,6 +10,7 @@ from onnx import TensorProto, helper
 
 from miners.errors import ModelError
 from miners.quantize import Exactness, agree, exactness_of, float_operators, quantize
+from offchain.cli.app import run as command
 from offchain.subnets import vision
 from tests.miners.worlds import vision_model
 
@@ -23,6 +24,22 @@ def run(content: bytes, images: np.ndarray, level: ort.GraphOptimizationLevel) -
     session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     (out,) = session.run(None, {"images": images})
     return out
+
+
+def test_quantize__no_folder_for_the_result__said_before_the_work(tmp_path: Path) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_bytes(vision_model().SerializeToString())
+    with pytest.raises(ModelError, match="there is no folder"):
+        quantize(model, vision, tmp_path / "nowhere" / "exact.onnx")
+
+
+def test_quantize__command__says_what_the_class_means(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, out = tmp_path / "model.onnx", tmp_path / "exact.onnx"
+    model.write_bytes(vision_model().SerializeToString())
+    assert command(["miner", "quantize", str(model), "--out", str(out)]) == 0
+    assert "same-build: sums of Softmax round differently" in capsys.readouterr().out
 
 
 def logits_of(content: bytes) -> bytes:

@@ -14,7 +14,7 @@ import pytest
 from offchain.subnets import vision
 from offchain.validator.examine import Examinee, Examiner
 from offchain.wire import Axon, Dendrite, Egress, Endpoint, LocalHotkey, Tensor
-from tests.wire.worlds import DOMAIN, PATIENT_S, START, in_loop
+from tests.wire.worlds import DOMAIN, PATIENT_S, START, in_loop, until
 
 SEED = b"\7" * 32
 SUBNET: Any = SimpleNamespace(**vars(vision))
@@ -102,6 +102,35 @@ async def test_I7_FI_23_poison_miner__others_scores_identical_its_own_zero(
     assert together.pop(0) == 0.0
     assert together == alone  # to the bit
     assert any(value > 0 for value in alone.values())
+
+
+@in_loop
+async def test_examine__miner_without_an_address__is_asked_if_it_has_dialled_in(
+    tmp_path: Path,
+) -> None:
+    async with AsyncExitStack() as stack:
+        key = LocalHotkey(b"\2" * 32)
+        dendrite = Dendrite(key, DOMAIN, chain_time=lambda: START, egress=Egress(localnet=True))
+        stack.push_async_callback(dendrite.close)
+        miners = [LocalHotkey(bytes([n]) * 32) for n in (3, 4)]
+        await dendrite.listen("127.0.0.1", 0, {miner.address for miner in miners}.__contains__)
+        axon = Axon(
+            miners[0],
+            DOMAIN,
+            has_seat=lambda _: True,
+            stake_of=lambda _: 1,
+            chain_time=lambda: START,
+        )
+        stack.push_async_callback(axon.close)
+        axon.attach(guess(0))
+        hub = Endpoint(key.address, "127.0.0.1", dendrite.port)
+        axon.dial_out(hub, Egress(localnet=True))
+        await until(lambda: dendrite.is_connected(axon.hotkey))
+        examinees = [Examinee(n, 100 + n, None, miner.address) for n, miner in enumerate(miners)]
+        examiner = Examiner(SUBNET, dendrite, bytes(32), tmp_path / "averages.json")
+        marks = await examiner.examine(examinees, SEED, 1)
+        assert [mark.code for mark in marks] == ["OK", "SILENT"]
+        assert marks[0].score > 0
 
 
 PRIVATE = ["169.254.169.254", "localhost", "::1", "10.0.0.1", "192.168.1.1", "0.0.0.0", "[::1]",

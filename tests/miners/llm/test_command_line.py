@@ -34,7 +34,9 @@ def test_check__decoder__scores_it_as_a_validator_would(
         ("run -n 1 --engine openai", "Add --engine-url"),
         ("run -n 1 --engine oip --engine-url http://127.0.0.1:1 --model x", "--model-hash"),
         ("run DECODER -n 1 --subnet vision", "vision wants tensors"),
-        ("run DECODER -n 1 --engine onnx", "cannot be read"),
+        ("run DECODER -n 1 --engine onnx", "Name an ONNX file."),
+        ("quantize DECODER -o exact.onnx", "Name an ONNX file."),
+        ("check EMPTY/model.onnx --subnet text", "wants a decoder's folder"),
         ("run EMPTY -n 1", "python -m miners.llm.train"),
     ],
 )
@@ -42,7 +44,9 @@ def test_miner__bad_input__one_sentence_before_any_chain_is_asked(
     decoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str, sentence: str
 ) -> None:
     places = {"DECODER": str(decoder), "EMPTY": str(tmp_path)}
-    assert run(["miner", *(places.get(word, word) for word in words.split())]) != 0
+    for name, place in places.items():
+        words = words.replace(name, place)
+    assert run(["miner", *words.split()]) != 0
     error = capsys.readouterr().err.strip()
     assert sentence in error
     assert len(error.splitlines()) == 1
