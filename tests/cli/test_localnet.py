@@ -41,6 +41,7 @@ class Shell:
             [str(word) for word in words],
             cwd=self.folder,
             env=self.environment,
+            stdin=subprocess.DEVNULL,  # a question would wait for ever
             capture_output=True,
             text=True,
             timeout=seconds,
