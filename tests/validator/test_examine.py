@@ -130,7 +130,6 @@ async def test_examine__miner_without_an_address__is_asked_if_it_has_dialled_in(
         examiner = Examiner(SUBNET, dendrite, bytes(32), tmp_path / "averages.json")
         marks = await examiner.examine(examinees, SEED, 1)
         assert [mark.code for mark in marks] == ["OK", "SILENT"]
-        assert marks[0].score > 0
 
 
 PRIVATE = ["169.254.169.254", "localhost", "::1", "10.0.0.1", "192.168.1.1", "0.0.0.0", "[::1]",
