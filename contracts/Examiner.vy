@@ -101,10 +101,11 @@ def freeze(
     closing: IExaminer.Closing = empty(IExaminer.Closing)
     closing.parent = header.parent
     closing.depth = self._log2(header.max_uids)
-    closing.seats = self._seats(netuid, epoch, header.parent)
+    standing: INeurons.Standing = staticcall NEURONS.standing_at(netuid, epoch)
+    closing.seats = self._seats(netuid, epoch, header.parent, standing.seats)
     header.seats = len(closing.seats) - 1
     closing.header = frozen._pack(header)
-    closing.generations = staticcall NEURONS.generations_at(netuid, epoch)
+    closing.generations = standing.generations
     closing.frozen_hash = frozen._hash(
         frozen._header_hash(closing.header),
         frozen._short_hash(closing.seats),
@@ -384,10 +385,9 @@ def finalize(
             header[6] | carried[2],
             header[7] | carried[3],
         ]
-        gains: DynArray[uint256, payouts.MAX_PAIR_WORDS] = []
-        most: uint256 = 0
-        gains, most = payouts._gains(max_uids, (header[2] >> 128) & frozen.U64, seats, trace)
-        pay = payouts._pay(REWARDS, header, generations, gains, most, cumulatives, replaced)
+        pay = payouts._pay(
+            REWARDS, header, seats, generations, trace, cumulatives, replaced
+        )
         pay.cumulatives_hash = frozen._words_hash(pay.cumulatives)
     pay.frozen_hash = frozen._hash(
         frozen._header_hash(header), frozen._short_hash(seats), frozen._short_hash(generations)
@@ -453,37 +453,23 @@ def _header(
 @internal
 @view
 def _seats(
-    netuid: uint256, epoch: uint256, parent: uint256
+    netuid: uint256, epoch: uint256, parent: uint256, holders: DynArray[uint256, c.MAX_SEATS]
 ) -> DynArray[uint256, frozen.MAX_SEAT_WORDS]:
     """
     @notice A word for every seat, then all rows folded; reverts if too few of the occupied ones revealed.
-    @dev Loops over at most 64 seats.
     """
-    next_holders: DynArray[uint256, c.MAX_SEATS] = staticcall NEURONS.seats_at(netuid, epoch + 1)
-    holders: DynArray[uint256, c.MAX_SEATS] = next_holders
-    for i: uint256 in range(len(next_holders), bound=c.MAX_SEATS):
-        # whoever sits there next and has sat there before is the holder; asking costs 100k gas
-        if next_holders[i] == 0 or next_holders[i] & frozen.U64 > epoch:
-            holders = staticcall NEURONS.seats_at(netuid, epoch)
-            break
     rows: DynArray[uint256, frozen.MAX_SEAT_WORDS] = staticcall WEIGHTS.rows_of(
         netuid, epoch, len(holders)
     )
-    stakes: DynArray[uint256, c.MAX_SEATS] = frozen._active_stakes(rows, holders)
+    folded: uint256 = rows[len(holders)]
     words: DynArray[uint256, frozen.MAX_SEAT_WORDS] = []
     occupied: uint256 = 0
     revealed: uint256 = 0
-    for i: uint256 in range(len(holders), bound=c.MAX_SEATS):
-        word: uint256 = frozen._seat(holders[i], next_holders[i], stakes[i], rows[i], parent)
-        if word != 0:
-            occupied += 1
-        if word & frozen.REVEALED != 0:
-            revealed += 1
-        words.append(word)
-    words.append(rows[len(holders)])
+    words, occupied, revealed = frozen._seats(holders, rows, parent)
     assert revealed != 0 and QUORUM_PART * revealed >= occupied, "examiner: epoch is null"
     # INVARIANT: every row that was folded has its seat, or no challenge could show the rows.
-    assert rows[len(holders)] & 255 == revealed, "examiner: row without a seat"
+    assert folded & 255 == revealed, "examiner: row without a seat"
+    words.append(folded)
     return words
 
 

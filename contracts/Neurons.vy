@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-only
 # pragma version 0.4.3
 # pragma nonreentrancy on
+# pragma optimize codesize
 """
 @title Neurons
 @license AGPL-3.0-only
@@ -322,24 +323,6 @@ def record_scores(netuid: uint256, epoch: uint256, scores: DynArray[uint256, c.M
 
 @external
 @view
-def generations_at(netuid: uint256, epoch: uint256) -> DynArray[uint256, c.MAX_UIDS // 8]:
-    """
-    @notice Generation of every uid in an epoch; of the root's columns the subnets' incarnations as
-            of its start, less those that were evicted since.
-    @dev Loops over max_uids / 8 words.
-    @param netuid Number of the subnet.
-    @param epoch Two epochs ago to the next one.
-    @return u32 lanes, 8 to a word, uid 0 on top; 0 = empty.
-    """
-    if netuid == c.ROOT_NETUID:
-        return self._columns(epoch)
-    return generations._lanes_at(
-        ids._life(netuid, epoch), epoch, staticcall SUBNETS.max_uids(netuid)
-    )
-
-
-@external
-@view
 def registration_at(netuid: uint256, uid: uint256, epoch: uint256) -> uint256:
     """
     @notice Who holds a uid in an epoch.
@@ -409,12 +392,13 @@ def seat_at(netuid: uint256, seat: uint256, epoch: uint256) -> INeurons.Seat:
     """
     self._check_below(seat, c.MAX_SEATS)
     life: uint256 = ids._life(netuid, epoch)
-    registration_id: uint256 = 0
-    since_epoch: uint256 = 0
-    registration_id, since_epoch = self._seat_at(
-        life, seat, epoch, generations._later(life, epoch)
-    )
-    return INeurons.Seat(registration_id=registration_id, since_epoch=since_epoch)
+    word: uint256 = seats._at(life, seat, epoch)
+    # a member of the root is never replaced
+    if netuid != c.ROOT_NETUID and word != 0:
+        id: uint256 = word >> 64
+        if generations._at(life, ids._uid(id), epoch) != ids._generation(id):
+            word = 0
+    return INeurons.Seat(registration_id=word >> 64, since_epoch=word & (2**64 - 1))
 
 
 @external
@@ -429,36 +413,61 @@ def holder_of(netuid: uint256, seat: uint256, epoch: uint256) -> (uint256, addre
     @return Registration id and hotkey; both 0 = nobody.
     """
     self._check_below(seat, c.MAX_SEATS)
-    uid: uint256 = 0
-    generation: uint256 = 0
-    since_epoch: uint256 = 0
-    uid, generation, since_epoch = seats._holder_at(ids._life(netuid, epoch), seat, epoch)
-    if generation == 0:
-        return 0, empty(address)
-    registration_id: uint256 = ids._pack(netuid, uid, generation)
+    registration_id: uint256 = seats._at(ids._life(netuid, epoch), seat, epoch) >> 64
     return registration_id, hotkeys._hotkey_of(registration_id)
 
 
 @external
 @view
-def seats_at(netuid: uint256, epoch: uint256) -> DynArray[uint256, c.MAX_SEATS]:
+def standing_at(netuid: uint256, epoch: uint256) -> INeurons.Standing:
     """
-    @notice All seats of an epoch.
-    @dev Loops over max_validators <= 64 seats.
+    @notice Who stands in an epoch, as close freezes it: all seats, and the generation of every uid; of the
+            root's columns the subnets' incarnations as of its start, less those that were evicted since.
+    @dev Loops over max_validators <= 64 seats, one read for four, and over max_uids / 8 words.
     @param netuid Number of the subnet.
     @param epoch Two epochs ago to the next one.
-    @return registration_id << 64 | since_epoch a seat; 0 = empty.
+    @return Seats: registration_id << 64 | since_epoch, 0 = empty, with the highest bit set if the holder
+            keeps the seat in the epoch after this one. Generations: u32 lanes, 8 to a word, uid 0 on
+            top; 0 = empty.
     """
+    standing: INeurons.Standing = empty(INeurons.Standing)
     life: uint256 = ids._life(netuid, epoch)
-    later: uint256 = generations._later(life, epoch)
-    words: DynArray[uint256, c.MAX_SEATS] = []
+    leaving: uint256[generations.BITMAP_WORDS] = empty(uint256[generations.BITMAP_WORDS])
+    # members of the root are never replaced
+    has_neurons: bool = netuid != c.ROOT_NETUID
+    if has_neurons:
+        standing.generations = generations._lanes_at(
+            life, epoch, staticcall SUBNETS.max_uids(netuid)
+        )
+        leaving = generations._staged(life, epoch + 1)
+    else:
+        standing.generations = self._columns(epoch)
+
     count: uint256 = staticcall SUBNETS.max_validators(netuid)
+    life_word: uint256 = seats._life_word(life)
+    first_after: uint256 = seats._first_after(epoch)
+    four: uint256 = 0
     for seat: uint256 in range(count, bound=c.MAX_SEATS):
-        registration_id: uint256 = 0
-        since_epoch: uint256 = 0
-        registration_id, since_epoch = self._seat_at(life, seat, epoch, later)
-        words.append(registration_id << 64 | since_epoch)
-    return words
+        if seat % seats.SEATS_PER_WORD == 0:
+            four = seats._four(life, seat)
+        tenure: uint256 = four >> 192
+        four <<= seats.TENURE_BITS
+        next_tenure: uint256 = tenure
+        if tenure >= first_after:
+            next_tenure = seats._tenure_at(life, seat, epoch + 1)
+            tenure = seats._tenure_at(life, seat, epoch)
+        word: uint256 = seats._word(life_word, tenure)
+        uid: uint256 = (word >> 112) & c.U16_MAX
+        if has_neurons:
+            # lane and bit of the uid on top
+            generation: uint256 = standing.generations[uid >> 3] << ((uid & 7) << 5) >> 224
+            if generation != (word >> 64) & _MASK_32:
+                word = 0
+        is_kept: bool = (leaving[uid >> 8] << (uid & 255)) >> 255 == 0
+        if word != 0 and is_kept and (next_tenure ^ tenure) & seats.HOLDER_MASK == 0:
+            word |= 1 << 255
+        standing.seats.append(word)
+    return standing
 
 
 @external
@@ -571,18 +580,16 @@ def _take_seat(
     @notice Give a seat of the next epoch to a neuron, or to a member of the root, if it is due to it.
     """
     self._check_below(seat, terms.max_validators)
-    uid: uint256 = ids._uid(registration_id)
-    generation: uint256 = ids._generation(registration_id)
     # INVARIANT: one registration, one seat.
-    assert not seats._is_seated(life, uid, generation, registration_id), "neurons: already seated"
+    assert not seats._is_seated(life, registration_id), "neurons: already seated"
     self._check_outweighs(life, seat, registration_id, terms.stake_tick)
 
-    seats._take(life, seat, uid, generation, registration_id, terms.next_epoch)
+    seats._take(life, seat, registration_id, terms.next_epoch)
 
     log INeurons.SeatTaken(
         netuid=ids._netuid(registration_id),
         seat=seat,
-        uid=uid,
+        uid=ids._uid(registration_id),
         registration_id=registration_id,
         from_epoch=terms.next_epoch,
     )
@@ -692,27 +699,6 @@ def _registration_at(life: uint256, uid: uint256, epoch: uint256) -> uint256:
 
 @internal
 @view
-def _seat_at(
-    life: uint256, seat: uint256, epoch: uint256, later: uint256
-) -> (uint256, uint256):
-    """
-    @notice Registration id in a seat and since when; a holder that is not a neuron in that epoch
-            leaves it empty: both 0.
-    """
-    uid: uint256 = 0
-    generation: uint256 = 0
-    since_epoch: uint256 = 0
-    uid, generation, since_epoch = seats._holder_at(life, seat, epoch)
-    if generation == 0:
-        return 0, 0
-    # a member of the root is never replaced, and the root has one life
-    if life != c.ROOT_NETUID and generations._before(life, uid, later) != generation:
-        return 0, 0
-    return ids._of(life, uid, generation), since_epoch
-
-
-@internal
-@view
 def _stake_at(registration_id: uint256, tick: uint256) -> uint256:
     """
     @notice Stake behind a neuron's hotkey at a tick that is over.
@@ -743,14 +729,12 @@ def _check_outweighs(life: uint256, seat: uint256, registration_id: uint256, tic
     """
     stake_rao: uint256 = self._stake_at(registration_id, tick)
     assert stake_rao > 0, "neurons: no stake"
-    holder_uid: uint256 = 0
-    holder_generation: uint256 = 0
-    holder_uid, holder_generation = seats._newest(life, seat)
-    if holder_generation == 0:
+    holder_id: uint256 = seats._newest_id(life, seat)
+    if holder_id == 0:
         return
-    if life != c.ROOT_NETUID and generations._latest(life, holder_uid) != holder_generation:
-        return
-    holder_id: uint256 = ids._of(life, holder_uid, holder_generation)
+    if life != c.ROOT_NETUID:
+        if generations._latest(life, ids._uid(holder_id)) != ids._generation(holder_id):
+            return
     holder_rao: uint256 = self._stake_at(holder_id, tick)
     # ties: the higher uid, on the root the higher member number
     assert (

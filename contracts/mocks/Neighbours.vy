@@ -10,6 +10,7 @@
 @custom:kill Never deployed.
 """
 
+from contracts.interfaces import INeurons
 from contracts.interfaces import ISubnets
 from contracts.interfaces import ITao
 
@@ -124,20 +125,21 @@ def record_scores(netuid: uint256, epoch: uint256, scores: DynArray[uint256, 64]
 
 @external
 @view
-def generations_at(netuid: uint256, epoch: uint256) -> DynArray[uint256, 128]:
-    return self._contents[epoch].generations
-
-
-@external
-@view
 def uid_of(netuid: uint256, hotkey: address, epoch: uint256) -> uint256:
     return self._contents[epoch].owner_uid
 
 
 @external
 @view
-def seats_at(netuid: uint256, epoch: uint256) -> DynArray[uint256, 64]:
-    return self._contents[epoch].seats
+def standing_at(netuid: uint256, epoch: uint256) -> INeurons.Standing:
+    standing: INeurons.Standing = INeurons.Standing(
+        seats=self._contents[epoch].seats, generations=self._contents[epoch].generations
+    )
+    next_seats: DynArray[uint256, 64] = self._contents[epoch + 1].seats
+    for i: uint256 in range(len(standing.seats), bound=64):
+        if standing.seats[i] != 0 and next_seats[i] >> 64 == standing.seats[i] >> 64:
+            standing.seats[i] |= 1 << 255
+    return standing
 
 
 # Weights

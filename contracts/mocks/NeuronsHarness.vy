@@ -70,9 +70,15 @@ def take_seat(netuid: uint256, seat: uint256, uid: uint256, generation: uint256,
     """
     @notice seats._take.
     """
-    seats._take(
-        netuid, seat, uid, generation, ids._pack(netuid, uid, generation), epoch
-    )
+    seats._take(netuid, seat, ids._pack(netuid, uid, generation), epoch)
+
+
+@external
+def take_seat_in(life: uint256, seat: uint256, registration_id: uint256, epoch: uint256):
+    """
+    @notice seats._take, in any life.
+    """
+    seats._take(life, seat, registration_id, epoch)
 
 
 @external
@@ -158,9 +164,10 @@ def score_of(netuid: uint256, uid: uint256) -> uint256:
 @view
 def holder_at(netuid: uint256, seat: uint256, epoch: uint256) -> (uint256, uint256, uint256):
     """
-    @notice seats._holder_at.
+    @notice seats._at: uid, generation, first epoch of the tenure.
     """
-    return seats._holder_at(netuid, seat, epoch)
+    word: uint256 = seats._at(netuid, seat, epoch)
+    return ids._uid(word >> 64), ids._generation(word >> 64), word & (2**64 - 1)
 
 
 @external
@@ -169,7 +176,7 @@ def is_seated(netuid: uint256, uid: uint256, generation: uint256) -> bool:
     """
     @notice seats._is_seated.
     """
-    return seats._is_seated(netuid, uid, generation, ids._pack(netuid, uid, generation))
+    return seats._is_seated(netuid, ids._pack(netuid, uid, generation))
 
 
 @external

@@ -24,6 +24,7 @@ U64: constant(uint256) = 2**64 - 1
 
 # flags of a seat
 REVEALED: constant(uint256) = 1
+KEEPS_SHIFT: constant(uint256) = 1
 KEEPS_SEAT: constant(uint256) = 2
 LOADS_BONDS: constant(uint256) = 4
 # and where its row lies among those that were revealed: 1 + number of rows before it, 0 without one
@@ -113,8 +114,9 @@ def _words_hash(words: DynArray[uint256, MAX_WORDS]) -> bytes32:
     """
     @notice keccak over the bare concatenation of words.
     """
-    # the encoding begins with an offset and the length
-    return keccak256(slice(abi_encode(words), 64, 32 * len(words)))
+    # A name of its own saves a copy in memory. The encoding begins with an offset and the length.
+    encoded: Bytes[64 + 32 * MAX_WORDS] = abi_encode(words)
+    return keccak256(slice(encoded, 64, 32 * len(words)))
 
 
 @internal
@@ -123,67 +125,62 @@ def _short_hash(words: DynArray[uint256, MAX_SHORT_WORDS]) -> bytes32:
     """
     @notice The same for short lists: memory that is not set aside costs nothing.
     """
-    return keccak256(slice(abi_encode(words), 64, 32 * len(words)))
+    encoded: Bytes[64 + 32 * MAX_SHORT_WORDS] = abi_encode(words)
+    return keccak256(slice(encoded, 64, 32 * len(words)))
 
 
 @internal
 @pure
-def _active_stakes(
-    rows: DynArray[uint256, MAX_SEAT_WORDS], holders: DynArray[uint256, c.MAX_SEATS]
-) -> DynArray[uint256, c.MAX_SEATS]:
+def _seats(
+    holders: DynArray[uint256, c.MAX_SEATS], rows: DynArray[uint256, MAX_SEAT_WORDS], parent: uint256
+) -> (DynArray[uint256, MAX_SEAT_WORDS], uint256, uint256):
     """
-    @notice Normalised stake of every seat, Q32: 64 then 32 fractional bits, then among the seats (vectors, steps 2 and 4).
+    @notice A word for every seat: uid 16 | generation 48 | active stake Q32 64 | row sum 64 | order and flags 64. The
+            active stake is normalised: 64 then 32 fractional bits, then among the seats (vectors, steps 2 and 4).
     @dev Loops over at most 64 seats.
+    @param holders As Neurons.standing_at gives them: whether it keeps the seat 1 | registration id | since_epoch 64.
     @param rows As from Weights: a word a seat, stake_rao << 40 | row_sum << 8 | order; 0 without a reveal.
-    @param holders Registration id << 64 | since_epoch of every seat; an empty seat has no stake.
-    """
-    total_rao: uint256 = 0
-    stakes: DynArray[uint256, c.MAX_SEATS] = []
-    for i: uint256 in range(len(holders), bound=c.MAX_SEATS):
-        stake_rao: uint256 = 0
-        if holders[i] != 0:
-            stake_rao = rows[i] >> 40
-        stakes.append(stake_rao)
-        # SAFETY: 64 stakes below 2**55.
-        total_rao = unsafe_add(total_rao, stake_rao)
-    if total_rao == 0:
-        return stakes
-
-    total: uint256 = 0
-    for i: uint256 in range(len(holders), bound=c.MAX_SEATS):
-        # rounds down; below 2**-32 it becomes 0
-        stakes[i] = ((stakes[i] << 64) // total_rao) >> 32
-        total = unsafe_add(total, stakes[i])
-    for i: uint256 in range(len(holders), bound=c.MAX_SEATS):
-        # SAFETY: the largest of 64 shares is at least 2**32 // 64, so total is not 0.
-        stakes[i] = (stakes[i] << 32) // total
-    return stakes
-
-
-@internal
-@pure
-def _seat(
-    holder: uint256, next_holder: uint256, active_stake: uint256, record: uint256, parent: uint256
-) -> uint256:
-    """
-    @notice Word of a seat: uid 16 | generation 48 | active stake Q32 64 | row sum 64 | order and flags 64.
-    @param holder Registration id << 64 | since_epoch in this epoch.
-    @param next_holder The same in the next epoch.
-    @param active_stake Normalised stake.
-    @param record stake_rao << 40 | row_sum << 8 | order, as from Weights.
     @param parent Parent epoch + 1, 0 for none.
+    @return The words, how many seats are occupied, and how many of those revealed.
     """
-    if holder == 0:
-        return 0
-    flags: uint256 = 0
-    if record != 0:
-        flags = REVEALED | (record & ORDER_MASK) << ORDER_SHIFT
-    if next_holder >> 64 == holder >> 64:
-        flags |= KEEPS_SEAT
-    if holder & U64 < parent:  # it held the seat in the parent epoch
-        flags |= LOADS_BONDS
-    row_sum: uint256 = (record >> 8) & U32
-    return (holder >> 64) << 192 | active_stake << 128 | row_sum << 64 | flags
+    seats: uint256 = len(holders)
+    stakes: uint256[c.MAX_SEATS] = empty(uint256[c.MAX_SEATS])
+    total_rao: uint256 = 0
+    for i: uint256 in range(seats, bound=c.MAX_SEATS):
+        if holders[i] != 0:
+            stakes[i] = rows[i] >> 40
+            # SAFETY: 64 stakes below 2**55.
+            total_rao = unsafe_add(total_rao, stakes[i])
+    total: uint256 = 0
+    if total_rao != 0:
+        for i: uint256 in range(seats, bound=c.MAX_SEATS):
+            # rounds down; below 2**-32 it becomes 0
+            share: uint256 = unsafe_div(stakes[i] << 64, total_rao) >> 32
+            stakes[i] = share
+            total = unsafe_add(total, share)
+
+    words: DynArray[uint256, MAX_SEAT_WORDS] = []
+    occupied: uint256 = 0
+    revealed: uint256 = 0
+    for i: uint256 in range(seats, bound=c.MAX_SEATS):
+        holder: uint256 = holders[i]
+        if holder == 0:
+            words.append(0)
+            continue
+        occupied = unsafe_add(occupied, 1)
+        flags: uint256 = holder >> 255 << KEEPS_SHIFT
+        if holder & U64 < parent:  # it held the seat in the parent epoch
+            flags |= LOADS_BONDS
+        # what names the holder in its subnet: the netuid above it falls out
+        word: uint256 = holder >> 64 << 192
+        row: uint256 = rows[i]
+        if row != 0:
+            revealed = unsafe_add(revealed, 1)
+            flags |= REVEALED | (row & ORDER_MASK) << ORDER_SHIFT
+            # SAFETY: the largest of 64 shares is at least 2**32 // 64, so total is 0 only if nobody has stake.
+            word |= unsafe_div(stakes[i] << 32, total) << 128 | ((row >> 8) & U32) << 64
+        words.append(word | flags)
+    return words, occupied, revealed
 
 
 @internal

@@ -13,6 +13,9 @@ from offchain.chain.contract import Call, Contract, Event, Query
 from offchain.chain.errors import NodeRefused
 from offchain.protocol.identifiers import NONE
 
+# of a seat's word in `Neurons.standing_at`: the holder keeps its seat in the epoch after
+KEEPS_SEAT = 1 << 255
+
 
 @dataclass(frozen=True, slots=True)
 class NeuronRegistered(Event):
@@ -115,7 +118,7 @@ class Neurons(Contract):
         self, netuid: int, epoch: int, block: int | str = "latest"
     ) -> tuple[int, ...]:
         """Generation of every uid in the set of an epoch; 0: empty."""
-        words = self.read("generations_at", netuid, epoch, block=block)
+        _, words = self.read("standing_at", netuid, epoch, block=block)
         return tuple(word >> 32 * (7 - lane) & 0xFFFF_FFFF for word in words for lane in range(8))
 
     def hotkey_of(self, registration_id: int) -> str:
@@ -128,9 +131,9 @@ class Neurons(Contract):
         self, netuid: int, epoch: int, block: int | str = "latest"
     ) -> tuple[Seat | None, ...]:
         """Every seat of an epoch (current - 2 to current + 1), in order; None: empty."""
-        words = self.read("seats_at", netuid, epoch, block=block)
+        words, _ = self.read("standing_at", netuid, epoch, block=block)
         return tuple(
-            Seat(index, word >> 64, word & (1 << 64) - 1) if word else None
+            Seat(index, (word & ~KEEPS_SEAT) >> 64, word & (1 << 64) - 1) if word else None
             for index, word in enumerate(words)
         )
 

@@ -13,6 +13,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 
+from offchain.chain.neurons import KEEPS_SEAT
 from tests.contracts.deployment import World, role_address
 
 NO_LIMIT = 2**256 - 1
@@ -97,6 +98,11 @@ def start(world: World, netuid: int, *, in_ticks: int = 1) -> int:
     start_tick = world.tick + in_ticks
     world.subnets.start(netuid, start_tick, sender=world.subnets.owner_of(netuid))
     return start_tick
+
+
+def seats_at(world: World, netuid: int, epoch: int) -> list[int]:
+    """registration_id << 64 | since_epoch of every seat of an epoch; 0: empty."""
+    return [word & ~KEEPS_SEAT for word in world.neurons.standing_at(netuid, epoch).seats]
 
 
 def go_to_epoch(world: World, netuid: int, epoch: int, *, plus: int = 0) -> int:

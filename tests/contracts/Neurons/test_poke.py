@@ -4,7 +4,9 @@
 import boa
 import pytest
 
+from offchain.chain.neurons import KEEPS_SEAT
 from offchain.protocol.hyperparameters import hyperparameter
+from offchain.settlement.frozen import pack_generations
 from tests.contracts import life
 from tests.contracts.deployment import MINIMAL, RAO, deploy_world, role_address, seeded
 
@@ -40,7 +42,7 @@ def running(world, netuid):
 
 def sitting(world, netuid, epoch):
     """Names in the four seats of an epoch."""
-    words = world.neurons.seats_at(netuid, epoch)
+    words = life.seats_at(world, netuid, epoch)
     uids = [word >> 64 >> 48 & 0xFFFF if word else None for word in words]
     return [None if uid is None else NAMES[uid] for uid in uids]
 
@@ -224,7 +226,7 @@ def test_C4_seeded__stake_tick_of_the_running_epoch__is_sniped():
 
 @pytest.mark.soundness
 def test_poke__seeded_without_the_seat_guard__one_registration_sits_twice():
-    guard = "    assert not seats._is_seated(life, uid, generation, registration_id), "
+    guard = "    assert not seats._is_seated(life, registration_id), "
     bug = ("Neurons.vy", guard + '"neurons: already seated"\n', "")
     world = deploy_world(MINIMAL, Neurons=seeded("Neurons", bug))
     netuid = subnet(world)
@@ -249,8 +251,7 @@ def crowd_out(world, netuid, name):
     assert registration_id >> 48 & 0xFFFF == UID[name]
 
 
-@pytest.fixture
-def full(world, netuid):
+def open_full(world, netuid):
     """Epoch 3 of a full subnet without immunity; large holds seat 0."""
     world.subnets.set_parameter(netuid, hyperparameter("immunity_ticks").id, 0, sender=OWNER)
     for name, tao in (("small", 10), ("middle", 20), ("large", 30)):
@@ -262,6 +263,11 @@ def full(world, netuid):
     world.neurons.poke(netuid, 0, UID["large"])
     life.go_to_epoch(world, netuid, 3, plus=2)
     return netuid
+
+
+@pytest.fixture
+def full(world, netuid):
+    return open_full(world, netuid)
 
 
 def test_replaced_holder__sits_to_the_end_of_its_epoch_and_its_successor_does_not(world, full):
@@ -284,13 +290,72 @@ def test_unbroken_tenure__the_one_that_would_have_taken_the_seat_is_replaced(wor
         assert (seat.registration_id >> 48 & 0xFFFF, seat.since_epoch) == (UID["small"], 4)
 
 
-def test_seats_at__equals_seat_at(world, full):
-    world.neurons.poke(full, 3, UID["middle"])
-    for epoch in (1, 2, 3, 4):
-        words = world.neurons.seats_at(full, epoch)
-        assert len(words) == 4
-        for number, word in enumerate(words):
-            seat = world.neurons.seat_at(full, number, epoch)
-            assert word == seat.registration_id << 64 | seat.since_epoch
+def kept_seats(world, netuid, epoch):
+    """Seats whose holder has them in the next epoch too, asked one by one."""
+    pairs = [
+        [world.neurons.seat_at(netuid, number, e).registration_id for e in (epoch, epoch + 1)]
+        for number in range(4)
+    ]
+    return [now != 0 and now == after for now, after in pairs]
+
+
+def standing_is_as_asked_one_by_one(world, netuid, epochs):
+    for epoch in epochs:
+        standing = world.neurons.standing_at(netuid, epoch)
+        seats = [world.neurons.seat_at(netuid, number, epoch) for number in range(4)]
+        words = [seat.registration_id << 64 | seat.since_epoch for seat in seats]
+        if [word & ~KEEPS_SEAT for word in standing.seats] != words:
+            return False
+        kept = [word & KEEPS_SEAT != 0 for word in standing.seats]
+        if kept != kept_seats(world, netuid, epoch):
+            return False
+        ids = [world.neurons.registration_at(netuid, uid, epoch) for uid in range(16)]
+        if list(standing.generations) != list(pack_generations([i & 0xFFFF_FFFF for i in ids])):
+            return False
+    return True
+
+
+def outweigh(world, netuid):
+    """Seats 1 and 3 have a new holder from epoch 4, seat 3 another one from 6."""
+    world.neurons.poke(netuid, 1, UID["middle"])
+    world.neurons.poke(netuid, 3, UID["small"])
+    life.go_to_epoch(world, netuid, 5)
+    life.stake(world, "other", 15 * RAO)
+    life.go_to_epoch(world, netuid, 7)
+    world.neurons.poke(netuid, 3, UID["other"])
+    return (6, 7, 8)
+
+
+def replace(world, netuid):
+    """The holder of seat 0 serves to the end of epoch 3."""
+    crowd_out(world, netuid, "large")
+    return (2, 3, 4)
+
+
+@pytest.mark.parametrize("happening", [outweigh, replace])
+def test_standing_at__equals_seat_at_and_registration_at(world, full, happening):
+    assert standing_is_as_asked_one_by_one(world, full, (1, 2, 3))
+    assert standing_is_as_asked_one_by_one(world, full, happening(world, full))
+
+
+@pytest.mark.soundness
+@pytest.mark.parametrize(
+    "happening, right, wrong",
+    [
+        (outweigh, "            next_tenure = seats._tenure_at(life, seat, epoch + 1)\n", ""),
+        (outweigh, "            tenure = seats._tenure_at(life, seat, epoch)\n", ""),
+        (replace, "(leaving[uid >> 8] << (uid & 255)) >> 255 == 0", "True"),
+        (replace, "if generation != (word >> 64) & _MASK_32:", "if False:"),
+    ],
+)
+def test_standing_at__seeded__differs(happening, right, wrong):
+    world = deploy_world(MINIMAL, Neurons=seeded("Neurons", ("Neurons.vy", right, wrong)))
+    with boa.env.anchor():
+        netuid = open_full(world, subnet(world))
+        epochs = happening(world, netuid)
+        assert not standing_is_as_asked_one_by_one(world, netuid, epochs)
+
+
+def test_seat_at__no_such_seat__reverts(world, full):
     with boa.reverts("neurons: no such seat or uid"):
         world.neurons.seat_at(full, 64, 3)

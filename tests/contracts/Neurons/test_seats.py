@@ -37,7 +37,7 @@ def agree(harness, seed, epochs=60):
     rng = random.Random(seed)
     model = Model()
     boundary = rng.choice([0, 1, 7])
-    holders = [(rng.randrange(1_024), rng.randrange(1, 2**32)) for _ in range(4)]
+    holders = [(rng.randrange(1_024), rng.randrange(1, 2**24)) for _ in range(4)]
     end = boundary + epochs
     while boundary < end:
         for _ in range(rng.choice([0, 1, 1, 2, 3])):
@@ -72,14 +72,16 @@ def alone(harness, seed):
 @pytest.mark.parametrize(
     "right, wrong",
     [
-        ("        if epoch >= since_epoch:\n", "        if epoch > since_epoch:\n"),
+        # whoever takes a seat sits in the epoch that runs
+        ("(epoch & _EPOCH_MASK) + 1 <<", "(epoch & _EPOCH_MASK) + 2 <<"),
         # a seat that changed hands twice in an epoch remembers the one who never sat
-        ("newest == 0 or since_epoch != from_epoch", "newest == 0 or since_epoch != 2**64"),
+        ("newest >> SINCE_SHIFT != since_epoch", "newest >> SINCE_SHIFT != 2**64"),
         # the one who comes back before leaving starts anew
-        (" & _HOLDER_MASK == holder:\n", " & _HOLDER_MASK == 0:\n"),
-        ("        since_epoch -= steps >> 32\n", "        pass\n"),
-        ("        steps = (steps << 16) & (2**48 - 1)\n", "        pass\n"),
-        ("        steps = step << 32 | steps >> 16\n", "        steps = step << 32\n"),
+        (" & HOLDER_MASK == 0:\n", " & HOLDER_MASK == 2**34:\n"),
+        ("        taken = older >> _FIRST_OLDER\n", "        pass\n"),
+        ("= (older << TENURE_BITS) & _OLDER_MASK\n\n", "= older\n\n"),
+        # nobody remembers who sat there before the last one
+        ("= older >> TENURE_BITS | newest << _FIRST_OLDER", "= newest << _FIRST_OLDER"),
     ],
 )
 def test_seat__seeded__contract_and_model_differ(right, wrong):
@@ -87,13 +89,57 @@ def test_seat__seeded__contract_and_model_differ(right, wrong):
     assert not all(alone(harness, seed) for seed in range(8))
 
 
-def test_seat__held_longer_than_a_step_can_say__still_counts_as_old():
+def test_seat__last_epoch_and_largest_generation__fit():
     harness = compiled("NeuronsHarness").deploy()
     harness.take_seat(NETUID, 0, 5, 1, 10)
-    harness.take_seat(NETUID, 0, 6, 1, 100_000)
-    assert harness.holder_at(NETUID, 0, 100_000) == (6, 1, 100_000)
-    # 65,535 epochs before it left: before any parent that a close can name
-    assert harness.holder_at(NETUID, 0, 99_999) == (5, 1, 100_000 - 65_535)
+    harness.take_seat(NETUID, 0, 1_023, 2**24 - 1, 2**30 - 1)
+    assert harness.holder_at(NETUID, 0, 2**30 - 1) == (1_023, 2**24 - 1, 2**30 - 1)
+    assert harness.holder_at(NETUID, 0, 2**30 - 2) == (5, 1, 10)
+
+
+@pytest.mark.parametrize(
+    "generation, epoch, reason",
+    [
+        (1, 2**30, "neurons: epoch out of range"),
+        (2**24, 1, "neurons: member out of range"),
+    ],
+)
+def test_seat__beyond_its_fields__reverts(generation, epoch, reason):
+    harness = compiled("NeuronsHarness").deploy()
+    with boa.reverts(reason):
+        harness.take_seat(NETUID, 0, 5, generation, epoch)
+
+
+@pytest.mark.parametrize("past_lives", [1, 255])
+def test_seat__of_a_later_life__names_its_epochs_and_generations(past_lives):
+    """modules/registration_id.vy: epochs of life i begin at i << 32, generations at i << 24."""
+    harness = compiled("NeuronsHarness").deploy()
+    life, first, generation = past_lives << 16 | NETUID, past_lives << 32, past_lives << 24
+    harness.take_seat_in(life, SEAT, pack_registration_id(NETUID, 9, generation + 7), first + 40)
+    harness.take_seat_in(life, SEAT, pack_registration_id(NETUID, 8, generation + 2), first + 50)
+    assert harness.holder_at(life, SEAT, first + 49) == (9, generation + 7, first + 40)
+    assert harness.holder_at(life, SEAT, first + 50) == (8, generation + 2, first + 50)
+    assert harness.holder_at(life, SEAT, first + 39) == (0, 0, 0)
+    assert harness.holder_at(NETUID, SEAT, 50) == (0, 0, 0)
+
+
+def leave_each_other_alone(harness):
+    for seat in range(64):
+        harness.take_seat(NETUID, seat, 1_023 - seat, 2**24 - 1, 5)
+    harness.take_seat(NETUID, 6, 1, 1, 8)
+    expected = [(1_023 - seat, 2**24 - 1, 5) for seat in range(64)]
+    expected[6] = (1, 1, 8)
+    return [harness.holder_at(NETUID, seat, 8) for seat in range(64)] == expected
+
+
+def test_seats__four_to_a_word__leave_each_other_alone():
+    assert leave_each_other_alone(compiled("NeuronsHarness").deploy())
+
+
+@pytest.mark.soundness
+def test_seats__seeded__a_lane_is_its_neighbours():
+    bug = ("modules/seats.vy", "seat % SEATS_PER_WORD)", "seat % (SEATS_PER_WORD - 1))")
+    assert not leave_each_other_alone(seeded("mocks/NeuronsHarness", bug).deploy())
 
 
 def test_seat__older_than_four_holders__reverts_instead_of_guessing():

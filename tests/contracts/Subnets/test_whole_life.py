@@ -148,8 +148,8 @@ def whole_life(world: World) -> None:
     # nothing of the first life can be closed any more, or votes in the second
     assert world.neurons.uid_count(NETUID) == 0
     assert world.neurons.uid_of(NETUID, life.key("old miner").address, FIRST) == life.NO_LIMIT
-    assert list(world.neurons.seats_at(NETUID, FIRST)) == [0] * 4
-    assert list(world.neurons.generations_at(NETUID, FIRST)) == [0] * 4
+    assert list(life.seats_at(world, NETUID, FIRST)) == [0] * 4
+    assert list(world.neurons.standing_at(NETUID, FIRST).generations) == [0] * 4
     assert world.neurons.registration_at(NETUID, 2, FIRST) == 0
     assert world.neurons.holder_of(NETUID, 0, FIRST) == (0, "0x" + "00" * 20)
     # (after the sale of four neurons the price had risen)

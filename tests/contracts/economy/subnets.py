@@ -300,7 +300,7 @@ class Subnets(Money):
         seat, uid = chance.randrange(subnet.seats), chance.choice(sorted(subnet.latest))
         if chance.random() < 0.3:
             return seat, uid
-        words = self.world.neurons.seats_at(subnet.netuid, self.coming_epoch(subnet))
+        words = life.seats_at(self.world, subnet.netuid, self.coming_epoch(subnet))
         seated = {int(word) >> 64 for word in words}
         outside = {
             uid: int(self.world.staking.stake_of(self.hotkey(subnet.ids[number].name)))
