@@ -26,9 +26,9 @@ U128: constant(uint256) = 2**128 - 1
 def _pay(
     rewards: address,
     header: uint256[frozen.HEADER_WORDS],
+    seats: DynArray[uint256, frozen.MAX_SEAT_WORDS],
     generations: DynArray[uint256, frozen.MAX_GENERATION_WORDS],
-    gains: DynArray[uint256, MAX_PAIR_WORDS],
-    most: uint256,
+    words: DynArray[uint256, trace.MAX_TRACE_WORDS],
     base: DynArray[uint256, MAX_PAIR_WORDS],
     replaced: uint256[4],
 ) -> IExaminer.Pay:
@@ -36,19 +36,104 @@ def _pay(
     @notice Pay of an epoch, the cumulative vector after it, its root, pruning scores: earnings scaled so that the largest is
             65,535 (vectors, legacy.pruning_score_u16). Hashes are left to the caller.
     @dev Loops over at most 512 pairs of uids. Never reverts: lists have the lengths that were pinned when they were hashed.
+         One function, and what the uids gain lies where their cumulatives will: a list that is handed on is copied, and the
+         copy lifts everything above it; memory costs by its square.
+         SAFETY of the splitting: a rank is below 2**64 whatever was posted, a quotient of it below 2**96, the sum of 1,024
+         below 2**107; a dividend is at most (2**64 * 2**32) >> 32. Divisors are checked not to be 0.
     @param rewards Contract that pays, part of every leaf.
-    @param header The frozen words, as are generations.
-    @param gains From _gains, as is most.
+    @param header The frozen words, as are seats and generations.
+    @param words The trace.
     @param base Cumulative vector that this epoch adds to; empty before the first.
     @param replaced Bitmap of the uids whose cumulatives begin anew.
     """
+    pay: IExaminer.Pay = empty(IExaminer.Pay)
     max_uids: uint256 = (header[0] >> 96) & frozen.U16
+    blocks: uint256 = max_uids // 16
+    rao_emission: uint256 = (header[2] >> 128) & frozen.U64
+    # whatever was given: a list without words has no seats
+    seat_count: uint256 = max(len(seats), 1) - 1
+    total_rank: uint256 = words[0]
+
+    # step 7: dividends
+    dividends: uint256[c.MAX_SEATS] = empty(uint256[c.MAX_SEATS])
+    total_dividends: uint256 = 0
+    first: uint256 = 1 + trace.BLOCK_WORDS * blocks
+    totals: uint256 = 0  # of four seats, the next one on top
+    for i: uint256 in range(seat_count, bound=c.MAX_SEATS):
+        if i & 3 == 0:
+            totals = words[first + i // 4]
+        dividend: uint256 = unsafe_mul(totals >> 192, (seats[i] >> 128) & frozen.U64) >> 32
+        totals <<= 64
+        dividends[i] = dividend
+        total_dividends = unsafe_add(total_dividends, dividend)
+    pay.is_paid = total_rank != 0 and total_dividends != 0
+
+    most: uint256 = 0  # what the best uid earns
+    if pay.is_paid:
+        # SAFETY: the largest of 64 dividends is at least 2**32 // 64, so all_shares is not 0.
+        all_shares: uint256 = 0
+        for b: uint256 in range(blocks, bound=trace.MAX_BLOCKS):
+            at: uint256 = 1 + trace.BLOCK_WORDS * b
+            for g: uint256 in range(4):
+                ranks: uint256 = words[unsafe_add(at, g)]
+                all_shares = unsafe_add(
+                    all_shares,
+                    unsafe_add(
+                        unsafe_add(
+                            unsafe_div((ranks >> 192) << 32, total_rank),
+                            unsafe_div(((ranks >> 128) & frozen.U64) << 32, total_rank),
+                        ),
+                        unsafe_add(
+                            unsafe_div(((ranks >> 64) & frozen.U64) << 32, total_rank),
+                            unsafe_div((ranks & frozen.U64) << 32, total_rank),
+                        ),
+                    ),
+                )
+        for i: uint256 in range(seat_count, bound=c.MAX_SEATS):
+            dividend: uint256 = unsafe_div(dividends[i] << 32, total_dividends)
+            dividends[i] = dividend
+            all_shares = unsafe_add(all_shares, dividend)
+
+        # step 11: server and validator emission of every uid, as the engine splits rao_emission
+        for b: uint256 in range(blocks, bound=trace.MAX_BLOCKS):
+            at: uint256 = 1 + trace.BLOCK_WORDS * b
+            # word g, lane l is column 4 * l + g: lane by lane, the four words hold four neighbouring uids
+            word_0: uint256 = words[at]
+            word_1: uint256 = words[at + 1]
+            word_2: uint256 = words[at + 2]
+            word_3: uint256 = words[at + 3]
+            for _: uint256 in range(4):
+                # rounds down three times, as the engine does; what is left stays in the pot
+                rao_0: uint256 = unsafe_div((word_0 >> 192) << 32, total_rank)
+                rao_1: uint256 = unsafe_div((word_1 >> 192) << 32, total_rank)
+                rao_2: uint256 = unsafe_div((word_2 >> 192) << 32, total_rank)
+                rao_3: uint256 = unsafe_div((word_3 >> 192) << 32, total_rank)
+                rao_0 = unsafe_mul(unsafe_div(rao_0 << 32, all_shares), rao_emission) >> 32
+                rao_1 = unsafe_mul(unsafe_div(rao_1 << 32, all_shares), rao_emission) >> 32
+                rao_2 = unsafe_mul(unsafe_div(rao_2 << 32, all_shares), rao_emission) >> 32
+                rao_3 = unsafe_mul(unsafe_div(rao_3 << 32, all_shares), rao_emission) >> 32
+                most = max(most, max(max(rao_0, rao_1), max(rao_2, rao_3)))
+                pay.cumulatives.append(rao_0 << 192 | rao_1 << 64)
+                pay.cumulatives.append(rao_2 << 192 | rao_3 << 64)
+                word_0 <<= 64
+                word_1 <<= 64
+                word_2 <<= 64
+                word_3 <<= 64
+        for i: uint256 in range(seat_count, bound=c.MAX_SEATS):
+            share: uint256 = unsafe_div(dividends[i] << 32, all_shares)
+            uid: uint256 = seats[i] >> 240  # 0 for an empty seat, which has no dividends
+            lane: uint256 = (~uid & 1) << 7  # an even uid has the upper half
+            pairs: uint256 = unsafe_add(
+                pay.cumulatives[uid >> 1], (unsafe_mul(share, rao_emission) >> 32) << lane
+            )
+            pay.cumulatives[uid >> 1] = pairs
+            pair: uint256 = pairs >> lane
+            most = max(most, unsafe_add((pair >> 64) & frozen.U64, pair & frozen.U64))
+
+    # step 13: scores, the vector after this epoch, its tree
     owner_uid: uint256 = (header[0] >> 64) & frozen.U16
     first_id: uint256 = (header[0] >> 240) << 64  # registration id of uid 0, less its generation
     prefix: bytes32 = domains._leaf_prefix(rewards, header[0] >> 240)
-    pay: IExaminer.Pay = empty(IExaminer.Pay)
-    pay.is_paid = len(gains) != 0
-
     paid: uint256 = 0  # four lanes of 64 bits
     scores: uint256 = 0
     nodes: bytes32[frozen.MAX_GENERATION_WORDS] = empty(bytes32[frozen.MAX_GENERATION_WORDS])
@@ -64,7 +149,7 @@ def _pay(
             generation_word <<= 64
             gain: uint256 = 0
             if pay.is_paid:
-                gain = gains[w]
+                gain = pay.cumulatives[w]
                 # SAFETY: two lanes of rao below 2**56; at most `most`, so both quotients fit u16.
                 upper_rao: uint256 = unsafe_add(gain >> 192, (gain >> 128) & frozen.U64)
                 lower_rao: uint256 = unsafe_add((gain >> 64) & frozen.U64, gain & frozen.U64)
@@ -77,7 +162,7 @@ def _pay(
             if upper_generation == 0 or uid == owner_uid:
                 pay.recycled_rao += gain >> 192
                 gain &= max_value(uint256) >> 64
-            if lower_generation == 0 or uid + 1 == owner_uid:
+            if lower_generation == 0 or unsafe_add(uid, 1) == owner_uid:
                 pay.recycled_rao += (gain >> 64) & frozen.U64
                 gain &= ~(frozen.U64 << 64)
             # SAFETY: all pay together is at most rao_emission < 2**56, because all shares sum to at most 2**32.
@@ -92,7 +177,10 @@ def _pay(
                         old &= ~U128
                 # SAFETY: u64 lanes; at 1e9 rao a tick a lane lasts 1.8e10 ticks, 580 years of one-second ticks.
                 gain = unsafe_add(gain, old)
-            pay.cumulatives.append(gain)
+            if pay.is_paid:
+                pay.cumulatives[w] = gain
+            else:
+                pay.cumulatives.append(gain)
             # two times domains._leaf and merkle._node: calls would cost 100 gas each
             quarter[k] = keccak256(
                 abi_encode(
@@ -147,93 +235,3 @@ def _pay(
             break
     pay.root = nodes[0]
     return pay
-
-
-@internal
-@pure
-def _gains(
-    max_uids: uint256,
-    rao_emission: uint256,
-    seats: DynArray[uint256, frozen.MAX_SEAT_WORDS],
-    words: DynArray[uint256, trace.MAX_TRACE_WORDS],
-) -> (DynArray[uint256, MAX_PAIR_WORDS], uint256):
-    """
-    @notice Server and validator emission of every uid, as the engine splits rao_emission, and what the best uid earns; no
-            words if nobody is paid.
-    @dev SAFETY: a rank is below 2**64 whatever was posted, a quotient of it below 2**96, the sum of 1,024 below 2**107; a
-         dividend is at most (2**64 * 2**32) >> 32. Divisors are checked not to be 0.
-    """
-    gains: DynArray[uint256, MAX_PAIR_WORDS] = []
-    blocks: uint256 = max_uids // 16
-    # whatever was given: a list without words has no seats
-    seat_count: uint256 = max(len(seats), 1) - 1
-    total_rank: uint256 = words[0]
-
-    dividends: uint256[c.MAX_SEATS] = empty(uint256[c.MAX_SEATS])
-    total_dividends: uint256 = 0
-    first: uint256 = 1 + trace.BLOCK_WORDS * blocks
-    for i: uint256 in range(seat_count, bound=c.MAX_SEATS):
-        total: uint256 = (words[first + i // 4] >> (192 - 64 * (i % 4))) & frozen.U64
-        active_stake: uint256 = (seats[i] >> 128) & frozen.U64
-        dividends[i] = unsafe_mul(total, active_stake) >> 32
-        total_dividends = unsafe_add(total_dividends, dividends[i])
-    if total_rank == 0 or total_dividends == 0:
-        return gains, 0
-
-    # SAFETY: the largest of 64 dividends is at least 2**32 // 64, so all_shares is not 0.
-    all_shares: uint256 = 0
-    for b: uint256 in range(blocks, bound=trace.MAX_BLOCKS):
-        for g: uint256 in range(4):
-            ranks: uint256 = words[1 + trace.BLOCK_WORDS * b + g]
-            all_shares = unsafe_add(
-                all_shares,
-                unsafe_add(
-                    unsafe_add(
-                        unsafe_div((ranks >> 192) << 32, total_rank),
-                        unsafe_div(((ranks >> 128) & frozen.U64) << 32, total_rank),
-                    ),
-                    unsafe_add(
-                        unsafe_div(((ranks >> 64) & frozen.U64) << 32, total_rank),
-                        unsafe_div((ranks & frozen.U64) << 32, total_rank),
-                    ),
-                ),
-            )
-    for i: uint256 in range(seat_count, bound=c.MAX_SEATS):
-        dividends[i] = unsafe_div(dividends[i] << 32, total_dividends)
-        all_shares = unsafe_add(all_shares, dividends[i])
-
-    most: uint256 = 0
-    for b: uint256 in range(blocks, bound=trace.MAX_BLOCKS):
-        at: uint256 = 1 + trace.BLOCK_WORDS * b
-        # word g, lane l is column 4 * l + g: lane by lane, the four words hold four neighbouring uids
-        word_0: uint256 = words[at]
-        word_1: uint256 = words[at + 1]
-        word_2: uint256 = words[at + 2]
-        word_3: uint256 = words[at + 3]
-        for _: uint256 in range(4):
-            # rounds down three times, as the engine does; what is left stays in the pot
-            rao_0: uint256 = unsafe_div((word_0 >> 192) << 32, total_rank)
-            rao_1: uint256 = unsafe_div((word_1 >> 192) << 32, total_rank)
-            rao_2: uint256 = unsafe_div((word_2 >> 192) << 32, total_rank)
-            rao_3: uint256 = unsafe_div((word_3 >> 192) << 32, total_rank)
-            rao_0 = unsafe_mul(unsafe_div(rao_0 << 32, all_shares), rao_emission) >> 32
-            rao_1 = unsafe_mul(unsafe_div(rao_1 << 32, all_shares), rao_emission) >> 32
-            rao_2 = unsafe_mul(unsafe_div(rao_2 << 32, all_shares), rao_emission) >> 32
-            rao_3 = unsafe_mul(unsafe_div(rao_3 << 32, all_shares), rao_emission) >> 32
-            most = max(most, max(max(rao_0, rao_1), max(rao_2, rao_3)))
-            gains.append(rao_0 << 192 | rao_1 << 64)
-            gains.append(rao_2 << 192 | rao_3 << 64)
-            word_0 <<= 64
-            word_1 <<= 64
-            word_2 <<= 64
-            word_3 <<= 64
-    for i: uint256 in range(seat_count, bound=c.MAX_SEATS):
-        share: uint256 = unsafe_div(dividends[i] << 32, all_shares)
-        uid: uint256 = seats[i] >> 240  # 0 for an empty seat, which has no dividends
-        lane: uint256 = 128 - 128 * (uid % 2)
-        pairs: uint256 = unsafe_add(
-            gains[uid // 2], (unsafe_mul(share, rao_emission) >> 32) << lane
-        )
-        gains[uid // 2] = pairs
-        most = max(most, unsafe_add((pairs >> (lane + 64)) & frozen.U64, (pairs >> lane) & frozen.U64))
-    return gains, most

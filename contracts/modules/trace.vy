@@ -43,8 +43,9 @@ def _hash(words: DynArray[uint256, MAX_TRACE_WORDS], blocks: uint256) -> bytes32
     for b: uint256 in range(blocks, bound=MAX_BLOCKS):
         bonds_hashes[b] = words[1 + BLOCK_WORDS * b + BONDS_HASH]
     bonds_root: bytes32 = keccak256(slice(abi_encode(bonds_hashes), 0, 32 * blocks))
-    # the encoding begins with an offset and the length
-    return self._join(bonds_root, keccak256(slice(abi_encode(words), 64, 32 * len(words))))
+    # as in frozen._words_hash
+    encoded: Bytes[64 + 32 * MAX_TRACE_WORDS] = abi_encode(words)
+    return self._join(bonds_root, keccak256(slice(encoded, 64, 32 * len(words))))
 
 
 @internal

@@ -274,8 +274,8 @@ def test_T_F12_seeded_bug__shares_over_another_sum__finalize_would_pay_too_much(
     """With shares over less than their sum, the guard in Settlement bites."""
     worse = (
         "modules/payouts.vy",
-        "        all_shares = unsafe_add(all_shares, dividends[i])\n",
-        "        all_shares = dividends[i]\n",
+        "            all_shares = unsafe_add(all_shares, dividend)\n",
+        "            all_shares = dividend\n",
     )
     stage = open_stage(Examiner=seeded("Examiner", worse))
     stage.close(0, voters())
