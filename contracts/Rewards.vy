@@ -8,7 +8,7 @@
         root.
 @custom:invariant paid_rao[netuid] <= received_rao[netuid], for every subnet.
     A root is never zero and never overwritten: roots of a subnet come in the order of their epochs.
-    What a registration id has been paid never falls.
+    What a registration id has been paid never falls, and it is paid to the same account for ever.
 @custom:trust Settlement adds roots; whatever a root says, a subnet's claims take no more than was
     sent for it.
 @custom:kill Nothing can be stopped: nobody can pause the claims of final roots.
@@ -26,7 +26,6 @@ from contracts.modules import registration_id as ids
 implements: IRewards
 
 MAX_CLAIMS: constant(uint256) = 32
-U128_MAX: constant(uint256) = 2**128 - 1
 U96_MAX: constant(uint256) = 2**96 - 1
 
 TAO: immutable(IERC20)
@@ -38,14 +37,17 @@ SETTLEMENT: immutable(address)
 _books: HashMap[uint256, uint256]
 # netuid -> epoch << 64 | depth -> root; a path of another length finds no root
 _roots: HashMap[uint256, HashMap[uint256, bytes32]]
-# registration id -> server_rao << 128 | validator_rao already paid
-_claimed: HashMap[uint256, uint256]
+# registration id -> account that it is paid to 160 | server_rao already paid 96. An account outlives
+# every swap of its coldkey (modules/names.vy), so that only the first claim asks whose the hotkey is.
+_served: HashMap[uint256, uint256]
+# registration id -> validator_rao already paid; a miner's is never touched
+_validated: HashMap[uint256, uint256]
 
 
 @deploy
 def __init__(tao: IERC20, staking: IStaking, neurons: INeurons, settlement: address):
     """
-    @param tao The token that pays.
+    @param tao The token that pays; it answers true or reverts.
     @param staking Pools that validators' pay goes to, and owners of hotkeys.
     @param neurons Who holds a registration id.
     @param settlement The one that adds roots.
@@ -144,7 +146,7 @@ def claimed_of(registration_id: uint256) -> uint256:
     @param registration_id netuid << 64 | uid << 48 | generation.
     @return server_rao << 128 | validator_rao.
     """
-    return self._claimed[registration_id]
+    return (self._served[registration_id] & U96_MAX) << 128 | self._validated[registration_id]
 
 
 @external
@@ -177,36 +179,51 @@ def _pay(netuid: uint256, claim: IRewards.Claim):
     registration_id: uint256 = claim.registration_id
     self._check_proof(netuid, claim)
 
-    claimed: uint256 = self._claimed[registration_id]
+    served: uint256 = self._served[registration_id]
     book: uint256 = self._books[netuid]
     # INVARIANT: never more than the subnet received; what a cap holds back stays claimable.
-    available_rao: uint256 = ((book >> 96) & U96_MAX) - (book & U96_MAX)
-    server_rao: uint256 = self._excess(claim.server_cumulative_rao, claimed >> 128)
+    # SAFETY: so what was paid is never more than what was received, nor a sum of both more than 2**56.
+    available_rao: uint256 = unsafe_sub((book >> 96) & U96_MAX, book & U96_MAX)
+    server_rao: uint256 = self._excess(claim.server_cumulative_rao, served & U96_MAX)
     server_rao = min(server_rao, available_rao)
-    validator_rao: uint256 = self._excess(claim.validator_cumulative_rao, claimed & U128_MAX)
-    validator_rao = min(validator_rao, available_rao - server_rao)
-    if server_rao + validator_rao == 0:
+    validated_rao: uint256 = 0
+    validator_rao: uint256 = 0
+    if claim.validator_cumulative_rao != 0:
+        validated_rao = self._validated[registration_id]
+        validator_rao = self._excess(claim.validator_cumulative_rao, validated_rao)
+        validator_rao = min(validator_rao, unsafe_sub(available_rao, server_rao))
+    if server_rao == 0 and validator_rao == 0:
         return  # outdated: a later root has paid it already
+    # A replaced id keeps its hotkey for ever, and a hotkey its account.
+    hotkey: address = empty(address)
+    account: address = convert(served >> 96, address)
+    if account == empty(address) or validator_rao != 0:
+        hotkey = staticcall NEURONS.hotkey_of(registration_id)
+        if account == empty(address):
+            account = staticcall STAKING.owner_account_of(hotkey)
 
-    # SAFETY: both halves stay at or below what was received, < 2**55.
-    self._claimed[registration_id] = claimed + (server_rao << 128) + validator_rao
-    self._books[netuid] = book + server_rao + validator_rao
+    # SAFETY: all sums stay at or below what was received, < 2**55.
+    if server_rao != 0:
+        self._served[registration_id] = (
+            convert(account, uint256) << 96 | unsafe_add(served & U96_MAX, server_rao)
+        )
+    if validator_rao != 0:
+        self._validated[registration_id] = unsafe_add(validated_rao, validator_rao)
+    self._books[netuid] = unsafe_add(book, unsafe_add(server_rao, validator_rao))
 
-    # Looked up now, so that a new coldkey is paid; a replaced id keeps its hotkey for ever.
-    hotkey: address = staticcall NEURONS.hotkey_of(registration_id)
-    coldkey: address = staticcall STAKING.owner_of(hotkey)
+    # Looked up now, so that a new coldkey is paid.
+    coldkey: address = staticcall STAKING.coldkey_of(account)
     log IRewards.Claimed(
         registration_id=registration_id,
-        hotkey=hotkey,
         coldkey=coldkey,
         server_rao=server_rao,
         validator_rao=validator_rao,
     )
 
     if server_rao != 0:
-        assert extcall TAO.transfer(coldkey, server_rao, default_return_value=True)
+        assert extcall TAO.transfer(coldkey, server_rao)
     if validator_rao != 0:
-        assert extcall TAO.transfer(STAKING.address, validator_rao, default_return_value=True)
+        assert extcall TAO.transfer(STAKING.address, validator_rao)
         extcall STAKING.credit(hotkey, netuid, validator_rao)
 
 
@@ -228,7 +245,8 @@ def _excess(cumulative_rao: uint256, claimed_rao: uint256) -> uint256:
     """
     @notice What a cumulative amount grants beyond what was paid; a smaller one grants nothing.
     """
-    return cumulative_rao - min(cumulative_rao, claimed_rao)
+    # SAFETY: the larger one of two numbers less one of them.
+    return unsafe_sub(max(cumulative_rao, claimed_rao), claimed_rao)
 
 
 @internal

@@ -437,6 +437,30 @@ def owner_of(hotkey: address) -> address:
 
 @external
 @view
+def owner_account_of(hotkey: address) -> address:
+    """
+    @notice The account that owns a hotkey's pool, for ever.
+    @param hotkey Any; one that was swapped leads to the same pool.
+    @return The account, the zero address if it has no pool.
+    """
+    return names._owner_in(names._hotkeys[hotkey])
+
+
+@external
+@view
+@reentrant
+def coldkey_of(account: address) -> address:
+    """
+    @notice The coldkey that speaks for an account.
+    @dev Reentrant: one word that no call leaves half written.
+    @param account As from account_of or owner_account_of.
+    @return Its coldkey, itself if it was never swapped.
+    """
+    return names._coldkey_of(account)
+
+
+@external
+@view
 def pool_id_of(hotkey: address) -> uint256:
     """
     @notice The pool that a hotkey speaks for, which stays when the hotkey is swapped.

@@ -26,7 +26,6 @@ class Claimed(Event):
     """Paid: the server part to the coldkey, the validator part into the hotkey's pool."""
 
     registration_id: int
-    hotkey: str
     coldkey: str
     server_rao: int
     validator_rao: int

@@ -26,8 +26,13 @@ def hotkey_of(registration_id: uint256) -> address:
 
 @external
 @view
-def owner_of(hotkey: address) -> address:
+def owner_account_of(hotkey: address) -> address:
     return {forger}
+
+@external
+@view
+def coldkey_of(account: address) -> address:
+    return account
 """
 NAIVE_LEAF = (
     "modules/domains.vy",
