@@ -72,6 +72,13 @@ MAX_SHARE: constant(uint256) = 2**64 - 1
 # shares come two to a word
 SHARE_WORDS: constant(uint256) = c.MAX_SUBNETS // 2
 SHARE_MASK: constant(uint256) = 2**128 - 1
+# fields of the schedule's word
+ISSUANCE_SHIFT: constant(uint256) = 200
+TICK_SHIFT: constant(uint256) = 160
+CARRY_SHIFT: constant(uint256) = 144
+TICK_MASK: constant(uint256) = 2**40 - 1
+CARRY_MASK: constant(uint256) = 2**16 - 1
+REMAINDER_MASK: constant(uint256) = 2**144 - 1
 # of the fees burned in a subnet, one rao in so many comes back to it
 BONUS_DIVISOR: constant(uint256) = 2
 
@@ -97,14 +104,12 @@ total_share: public(uint256)
 # whether shares were set once; until then every open netuid has the share 1
 has_shares: public(bool)
 
-_issuance_rao: uint256
-_accrued_tick: uint256
+# issuance_rao 56 | tick of the last accrual 40 | rao counted for the root below one thousandth of a rao
+# each 16 | 2^-96 rao that the index could not divide, for the next accrual 144. Every call of anybody
+# brings these four up to date, so they share a word.
+_schedule: uint256
 # 2^-96 rao per unit of share since genesis
 _index_q96: uint256
-# what the index could not divide, for the next accrual
-_remainder_q96: uint256
-# rao that were counted for the root below one thousandth of a rao each
-_root_carry: uint256
 # bit n: netuid n is open
 _open_netuids: uint256
 _accounts: HashMap[uint256, Account]
@@ -138,8 +143,7 @@ def __init__(
     SETTLEMENT = settlement_
     TIMELOCK = timelock_
     GENESIS_RAO = genesis_rao
-    self._issuance_rao = genesis_rao
-    self._accrued_tick = ticks._tick()
+    self._schedule = genesis_rao << ISSUANCE_SHIFT | ticks._tick() << TICK_SHIFT
 
 
 @external
@@ -191,7 +195,7 @@ def close(netuid: uint256):
     self._open_netuids ^= 1 << netuid
     self.total_share -= account.share
     # the fraction below one rao goes to the netuids that are left
-    self._remainder_q96 += account.owed_q96 & FRACTION_MASK
+    self._schedule += account.owed_q96 & FRACTION_MASK
     self._accounts[netuid] = empty(Account)
     # what was burned for one subnet earns the next one nothing
     self._noted_rao[netuid] = 0
@@ -266,7 +270,8 @@ def drain(netuid: uint256, cap_ticks: uint256) -> uint256:
     drained_rao: uint256 = account.drained & (2**64 - 1)
     self._accounts[netuid].drained = ticks._tick() << 64 | drained_rao + kept + bonus
     self.minted_rao += kept
-    self.bonus_rao += bonus
+    if bonus != 0:
+        self.bonus_rao += bonus
     self._noted_rao[netuid] = 0
     self._withhold(pending - kept)
 
@@ -287,7 +292,7 @@ def recycle(amount_rao: uint256):
     # what has accrued until now was paid at the rate of the issuance before
     self._accrue()
 
-    self._issuance_rao -= amount_rao
+    self._lower_issuance(amount_rao)
     self.recycled_rao += amount_rao
 
     log IEmission.Recycled(sender=msg.sender, amount_rao=amount_rao)
@@ -468,14 +473,18 @@ def _accrue():
     @notice Store the books as of the current tick.
     """
     books: Books = self._books()
-    self._issuance_rao = books.issuance_rao
+    # SAFETY: issuance stays below 2^55 (halving.vy), the carry below 1,000, ticks below 2^40. An accrual
+    # leaves a remainder below all shares together, < 2^72, and each of 129 accounts that close before the
+    # next one adds less than 2^96.
+    self._schedule = (
+        books.issuance_rao << ISSUANCE_SHIFT
+        | ticks._tick() << TICK_SHIFT
+        | books.root_carry << CARRY_SHIFT
+        | books.remainder_q96
+    )
     self._index_q96 = books.index_q96
-    self._remainder_q96 = books.remainder_q96
-    self._accrued_tick = ticks._tick()
     if books.root_rao > 0:
         self._accounts[c.ROOT_NETUID].owed_q96 += books.root_rao << FRACTION_BITS
-    if books.root_carry != self._root_carry:
-        self._root_carry = books.root_carry
 
 
 @internal
@@ -494,9 +503,20 @@ def _withhold(amount_rao: uint256):
     """
     @notice Recycle emission that was accrued and never minted.
     """
-    self._issuance_rao -= amount_rao
+    if amount_rao == 0:
+        return
+    self._lower_issuance(amount_rao)
     self.recycled_rao += amount_rao
     self.withheld_rao += amount_rao
+
+
+@internal
+def _lower_issuance(amount_rao: uint256):
+    """
+    @notice What is recycled can be emitted again.
+    """
+    assert amount_rao <= self._schedule >> ISSUANCE_SHIFT, "emission: more than was issued"
+    self._schedule -= amount_rao << ISSUANCE_SHIFT
 
 
 @internal
@@ -506,20 +526,21 @@ def _books() -> Books:
     @notice The books as of the current tick; every field is the same however often they were
             stored before.
     """
+    schedule: uint256 = self._schedule
     books: Books = Books(
-        issuance_rao=self._issuance_rao,
+        issuance_rao=schedule >> ISSUANCE_SHIFT,
         index_q96=self._index_q96,
-        remainder_q96=self._remainder_q96,
+        remainder_q96=schedule & REMAINDER_MASK,
         root_rao=0,
-        root_carry=self._root_carry,
+        root_carry=(schedule >> CARRY_SHIFT) & CARRY_MASK,
     )
-    elapsed_ticks: uint256 = ticks._tick() - self._accrued_tick
+    elapsed_ticks: uint256 = ticks._tick() - ((schedule >> TICK_SHIFT) & TICK_MASK)
     total_share: uint256 = self.total_share
     if elapsed_ticks == 0 or total_share == 0:
         return books
 
-    books.issuance_rao = halving._advance(self._issuance_rao, elapsed_ticks)
-    accrued: uint256 = books.issuance_rao - self._issuance_rao
+    books.issuance_rao = halving._advance(books.issuance_rao, elapsed_ticks)
+    accrued: uint256 = books.issuance_rao - (schedule >> ISSUANCE_SHIFT)
     if self._is_open(c.ROOT_NETUID):
         # rounds down, and what is left counts next time
         books.root_rao = (accrued + books.root_carry) // ROOT_DIVISOR

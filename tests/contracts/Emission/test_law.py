@@ -203,7 +203,7 @@ def test_law__random_life__balances_to_the_last_unit() -> None:
 
 BUGS = {
     "the fraction of a closed netuid is forgotten": (
-        "    self._remainder_q96 += account.owed_q96 & FRACTION_MASK\n",
+        "    self._schedule += account.owed_q96 & FRACTION_MASK\n",
         "",
     ),
     "shares change before the old ones are settled": (
@@ -215,13 +215,21 @@ BUGS = {
         "books.remainder_q96 = 0",
     ),
     "withheld emission stays in issuance": (
-        "    self._issuance_rao -= amount_rao\n    self.recycled_rao += amount_rao\n"
+        "    self._lower_issuance(amount_rao)\n    self.recycled_rao += amount_rao\n"
         "    self.withheld_rao",
         "    self.recycled_rao += amount_rao\n    self.withheld_rao",
     ),
     "the root is paid on top": (
         "((accrued - books.root_rao) << FRACTION_BITS)",
         "(accrued << FRACTION_BITS)",
+    ),
+    "the remainder is cut to its fraction": (
+        "REMAINDER_MASK: constant(uint256) = 2**144 - 1",
+        "REMAINDER_MASK: constant(uint256) = 2**64 - 1",
+    ),
+    "the root's carry loses a bit": (
+        "CARRY_MASK: constant(uint256) = 2**16 - 1",
+        "CARRY_MASK: constant(uint256) = 2**9 - 1",
     ),
     "a drain leaves the account as it was": (
         "    self._accounts[netuid].owed_q96 = account.owed_q96 & FRACTION_MASK\n",

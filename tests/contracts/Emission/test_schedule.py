@@ -158,8 +158,8 @@ BUGS = {
     ),
     "recycling before accruing": (
         "Emission.vy",
-        "    self._accrue()\n\n    self._issuance_rao -= amount_rao",
-        "    self._issuance_rao -= amount_rao\n    self._accrue()",
+        "    self._accrue()\n\n    self._lower_issuance(amount_rao)",
+        "    self._lower_issuance(amount_rao)\n    self._accrue()",
     ),
 }
 
