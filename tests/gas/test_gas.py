@@ -35,7 +35,6 @@ from tests.gas.anvil_world import (
     deploy,
 )
 from tests.gas.report import (
-    BUDGETS,
     PAGE,
     README,
     SNAPSHOT,
@@ -267,7 +266,7 @@ def test_gas__every_operation__is_in_budget_and_as_committed(
 ) -> None:
     gas, footprint = measured.gas, {"bytes": measured.sizes, "slots": measured.slots}
     print(table(gas))
-    assert over_budget(gas) == {name for name, b in BUDGETS.items() if b.missed}
+    assert over_budget(gas) == set()
     update_snapshots(SNAPSHOT, json.dumps(gas, indent=1) + "\n")
     update_snapshots(capacity.FOOTPRINT, json.dumps(footprint, indent=1) + "\n")
     update_snapshots(PAGE, page(gas))

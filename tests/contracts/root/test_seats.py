@@ -54,7 +54,7 @@ def test_poke_root__gives_a_number_for_ever(root):
     assert tuple(neurons.seat_at(ROOT, 2, 1)) == (0, 0)
     assert tuple(neurons.seat_at(ROOT, 2, 2)) == (member, 2)
     assert tuple(neurons.holder_of(ROOT, 2, 2)) == (member, address("larger"))
-    assert life.seats_at(world, ROOT, 2)[2] == member << 64 | 2
+    assert life.seats_at(root.world, ROOT, 2)[2] == member << 64 | 2
     assert neurons.uid_of(ROOT, address("larger"), 2) == 2**256 - 1
 
 
