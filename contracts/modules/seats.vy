@@ -20,7 +20,6 @@ TENURE_BITS: constant(uint256) = 64
 TENURE_MASK: constant(uint256) = 2**64 - 1
 SINCE_SHIFT: constant(uint256) = 34
 HOLDER_MASK: constant(uint256) = 2**34 - 1
-MAX_SINCE: constant(uint256) = 2**30 - 1
 SEATS_PER_WORD: constant(uint256) = 4
 
 _UID_SHIFT: constant(uint256) = ids.LIFE_GENERATION_BITS
@@ -48,15 +47,15 @@ def _take(life: uint256, seat: uint256, registration_id: uint256, from_epoch: ui
             does.
     """
     since_epoch: uint256 = from_epoch & _EPOCH_MASK
-    # 2**30 epochs of two one-second ticks are 68 years
-    assert since_epoch <= MAX_SINCE, "neurons: epoch out of range"
     taken: uint256 = (
         since_epoch << SINCE_SHIFT
         | ids._uid(registration_id) << _UID_SHIFT
         | ids._generation(registration_id) & _GENERATION_MASK
-    )
-    # the root's members are numbered without end
-    assert self._word(self._life_word(life), taken) >> 64 == registration_id, "neurons: member out of range"
+    ) & TENURE_MASK
+    # 2**30 epochs of two one-second ticks are 68 years; the root's members are numbered without end
+    assert (
+        self._word(self._life_word(life), taken) == registration_id << 64 | from_epoch
+    ), "neurons: seat out of range"
     word: uint256 = self._newest[life][seat // SEATS_PER_WORD]
     lane: uint256 = self._lane(seat)
     newest: uint256 = (word >> lane) & TENURE_MASK

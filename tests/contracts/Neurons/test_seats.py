@@ -97,16 +97,10 @@ def test_seat__last_epoch_and_largest_generation__fit():
     assert harness.holder_at(NETUID, 0, 2**30 - 2) == (5, 1, 10)
 
 
-@pytest.mark.parametrize(
-    "generation, epoch, reason",
-    [
-        (1, 2**30, "neurons: epoch out of range"),
-        (2**24, 1, "neurons: member out of range"),
-    ],
-)
-def test_seat__beyond_its_fields__reverts(generation, epoch, reason):
+@pytest.mark.parametrize("generation, epoch", [(1, 2**30), (2**24, 1)])
+def test_seat__beyond_its_fields__reverts(generation, epoch):
     harness = compiled("NeuronsHarness").deploy()
-    with boa.reverts(reason):
+    with boa.reverts("neurons: seat out of range"):
         harness.take_seat(NETUID, 0, 5, generation, epoch)
 
 
