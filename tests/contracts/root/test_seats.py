@@ -143,9 +143,9 @@ BUGS = {
     ),
     "the holder does not defend its seat": (
         "Neurons.vy",
-        "    holder_id: uint256 = ids._of(life, holder_uid, holder_generation)\n",
+        "    holder_id: uint256 = seats._newest_id(life, seat)\n",
         "    if life == c.ROOT_NETUID:\n        return\n"
-        "    holder_id: uint256 = ids._of(life, holder_uid, holder_generation)\n",
+        "    holder_id: uint256 = seats._newest_id(life, seat)\n",
     ),
 }
 
