@@ -24,8 +24,7 @@ U64: constant(uint256) = 2**64 - 1
 
 # flags of a seat
 REVEALED: constant(uint256) = 1
-KEEPS_SHIFT: constant(uint256) = 1
-KEEPS_SEAT: constant(uint256) = 2
+KEEPS_SHIFT: constant(uint256) = 1  # bit 1: keeps the seat
 LOADS_BONDS: constant(uint256) = 4
 # and where its row lies among those that were revealed: 1 + number of rows before it, 0 without one
 ORDER_SHIFT: constant(uint256) = 8

@@ -227,10 +227,6 @@ BUGS = {
         "REMAINDER_MASK: constant(uint256) = 2**144 - 1",
         "REMAINDER_MASK: constant(uint256) = 2**64 - 1",
     ),
-    "the root's carry loses a bit": (
-        "CARRY_MASK: constant(uint256) = 2**16 - 1",
-        "CARRY_MASK: constant(uint256) = 2**9 - 1",
-    ),
     "a drain leaves the account as it was": (
         "    self._accounts[netuid].owed_q96 = account.owed_q96 & FRACTION_MASK\n",
         "",

@@ -78,6 +78,28 @@ def test_A1_random_calls_around_every_threshold__as_tick_by_tick(
     follow(start_near(threshold, before_ticks, offset_rao), calls)
 
 
+def root_after_single_ticks(ticks: int, **patched: Any) -> int:
+    """What the root has accrued in ticks of 3,906,250 rao, brought up to date after each of them."""
+    with boa.env.anchor():
+        world = world_at(start_near(9, 100, 0), **patched)
+        world.emission.open(0, sender=world.address["Subnets"])
+        for _ in range(ticks):
+            world.warp(1)
+            world.emission.accrue()
+        return int(world.emission.pending_rao(0))
+
+
+def test_A1_root__rate_that_a_thousand_does_not_divide__is_carried() -> None:
+    assert root_after_single_ticks(7) == 7 * 3_906_250 // 1_000
+
+
+@pytest.mark.soundness
+def test_A1_seeded_bug__the_carry_is_cut__the_root_loses() -> None:
+    mask = "CARRY_MASK: constant(uint256) = 2**"
+    bug = ("Emission.vy", f"{mask}16 - 1", f"{mask}6 - 1")
+    assert root_after_single_ticks(7, Emission=seeded("Emission", bug)) < 7 * 3_906_250 // 1_000
+
+
 @settings(max_examples=8, deadline=None)
 @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=20))
 def test_A1_from_genesis_through_all_halvings__closed_form(jumps: list[int]) -> None:
