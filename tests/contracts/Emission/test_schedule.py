@@ -79,7 +79,7 @@ def test_A1_random_calls_around_every_threshold__as_tick_by_tick(
 
 
 def root_after_single_ticks(ticks: int, **patched: Any) -> int:
-    """What the root has accrued in ticks of 3,906,250 rao, brought up to date after each of them."""
+    """What the root has accrued in ticks of 3,906,250 rao, each of them booked by itself."""
     with boa.env.anchor():
         world = world_at(start_near(9, 100, 0), **patched)
         world.emission.open(0, sender=world.address["Subnets"])
