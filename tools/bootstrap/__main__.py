@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from tools.bootstrap import install, node_tools, project
@@ -46,7 +47,7 @@ def main() -> int:
 
 
 def _stop(error: SetupError) -> int:
-    details = f" (all that the programs said is in {LOG})" if LOG.exists() else ""
+    details = f" (all that the programs said is in {os.path.relpath(LOG)})" if LOG.exists() else ""
     print(f"Set-up stopped: {error.fact}; {error.next_step}{details}.", file=sys.stderr)
     return 1
 

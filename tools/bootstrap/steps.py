@@ -55,8 +55,8 @@ def run_steps(steps: Sequence[Step]) -> None:
         LOG.write_text("")
         if len(pending) == len(steps):
             print(
-                f"Setting up this checkout, once: {len(steps)} steps, a few minutes and some GB, "
-                f"all in {VENV} and {CACHE}.\nCtrl-C and a failure lose only the step at work.",
+                f"Setting up this checkout, once: {len(steps)} steps, a few minutes, some GB, all "
+                f"of it\nin {VENV.name} and {CACHE.name}. Ctrl-C or a failure costs one step.",
                 flush=True,
             )
         for number, step in enumerate(pending, 1):
