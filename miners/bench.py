@@ -20,6 +20,7 @@ import asyncio
 import json
 import os
 import platform
+import sys
 import time
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -44,6 +46,7 @@ DOMAIN = Domain(31_337, "0x" + "11" * 20)
 MINER, VALIDATOR = LocalHotkey(b"\1" * 32), LocalHotkey(b"\2" * 32)
 LIMITS = Limits(requests_per_s=1e9, burst=10**9, inflight_per_hotkey=4_096)
 SHARE_SLOW, SHARE_FAST, ONE_CALLER_MS = 0.85, 0.60, 0.5  # issue 5
+FILE_WIDTH = 120  # columns of a table that goes into a file or a pipe
 RAW_BATCHES = (1, 4, 16, 64, 256)
 
 
@@ -319,10 +322,11 @@ def main() -> None:
     ):
         found += asyncio.run(bench_model(name, content, rows, options.seconds))
     met = verdicts(found)
-    console = Console()
-    table = Table(title=f"Raw ONNX Runtime against the whole path (machine load {load:.1f})")
+    console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
+    title = f"Raw ONNX Runtime against the whole path (machine load {load:.1f})"
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("model", overflow="fold")
     for heading in (
-        "model",
         "rows",
         "callers",
         "raw rows/s",

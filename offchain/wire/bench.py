@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import resource
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -46,6 +48,7 @@ MINER, VALIDATOR = LocalHotkey(b"\1" * 32), LocalHotkey(b"\2" * 32)
 TARGETS_US = {1: 260.0, 16: 60.0, 64: 60.0}  # issue 5: CPU per request at so many in flight
 TARGET_MIB_MS = 4.0
 TARGET_IDLE_MIB = 100.0
+FILE_WIDTH = 120  # columns of a table that goes into a file or a pipe
 _GRPC_OPTIONS = [(f"grpc.max_{way}_message_length", 16 * 2**20) for way in ("send", "receive")]
 LIMITS = Limits(requests_per_s=1e9, burst=10**9, inflight_per_hotkey=4_096)
 
@@ -416,10 +419,12 @@ def _print(
     load: float,
     skipped: list[str],
 ) -> None:
-    console = Console()
-    table = Table(title=f"One request (CPU of both sides; machine load {load:.1f} at the start)")
-    for heading in ("", "in flight", "client us", "server us", "CPU us", "req/s", "p50 ms", "p99"):
-        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
+    console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
+    title = f"One request (CPU of both sides; machine load {load:.1f} at the start)"
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("", overflow="fold")
+    for heading in ("in flight", "client us", "server us", "CPU us", "req/s", "p50 ms", "p99"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for r in rows:
         table.add_row(
             r.name, str(r.in_flight), f"{r.client_cpu_us:.0f}", f"{r.server_cpu_us:.0f}",

@@ -14,6 +14,7 @@ import logging
 import os
 import platform
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
@@ -25,11 +26,21 @@ from typing import Any
 
 import numpy as np
 from picows import WSListener, WSMsgType, ws_connect
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from offchain.wire import Axon, Code, Endpoint, Limits, LocalHotkey
-from offchain.wire.bench import DOMAIN, MINER, VALIDATOR, Noop, Server, new_dendrite, report
+from offchain.wire.bench import (
+    DOMAIN,
+    FILE_WIDTH,
+    MINER,
+    VALIDATOR,
+    Noop,
+    Server,
+    new_dendrite,
+    report,
+)
 from offchain.wire.handshake import HEADER, PATH, Dialer, Mode
 
 ROGUE = LocalHotkey(b"\3" * 32)  # has a seat, and attacks
@@ -296,8 +307,9 @@ def main() -> None:
 
 
 def _print(rows: list[Row], killed: dict[str, float], held: dict[str, bool], load: float) -> None:
-    console = Console()
-    table = Table(title=f"A permitted caller under attack (machine load {load:.1f} at the start)")
+    console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
+    title = f"A permitted caller under attack (machine load {load:.1f} at the start)"
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("attack", "per s", "answered", "failed", "p50 ms", "p99 ms", "grew MiB"):
         table.add_column(heading, justify="left" if heading == "attack" else "right")
     for r in rows:
