@@ -28,6 +28,7 @@ from offchain.cli import (
     weights,
 )
 from offchain.cli.help import keep_examples
+from offchain.cli.os_errors import explain
 from offchain.cli.output import show_error
 from offchain.cli.session import Flags, Session
 from offchain.protocol.errors import EvmtensorError
@@ -102,7 +103,9 @@ def run(arguments: Sequence[str]) -> int:
         print(f"evmtensor: {_usage(error)}", file=sys.stderr)
         return USAGE
     except OSError as error:
-        show_error(error, flags.verbose, flags.json)
+        told = explain(error)
+        told.__cause__ = error
+        show_error(told, flags.verbose, flags.json)
         return FAILURE
     return result if isinstance(result, int) else 0
 

@@ -27,6 +27,7 @@ from offchain.localnet.chain_process import (
     start_chain,
 )
 from offchain.localnet.errors import ChainNotReady
+from offchain.localnet.room import check_room
 from offchain.protocol.errors import ConfigError, EvmtensorError
 
 START_SECONDS = 180.0  # compiling included
@@ -73,6 +74,7 @@ def start(settings: Settings, deployments: Path) -> State:
     if settings.port:
         check_port_free("127.0.0.1", settings.port)
     settings.folder.mkdir(parents=True, exist_ok=True)
+    check_room(settings.folder)
     _state_file(settings.folder).unlink(missing_ok=True)
     log_path = settings.folder / "daemon.log"
     words: list[object] = [settings.chain, settings.port, settings.preset, settings.folder]

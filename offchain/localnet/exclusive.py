@@ -9,16 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from offchain.localnet.room import check_room
 from offchain.protocol.errors import ConfigError
 
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """The folder, empty, for this process alone; raises `ConfigError` when another has it.
+    """The folder, empty, for this process alone; raises `ConfigError` when another has it or
+    the disk is full.
 
     The lock is the kernel's: it ends with the process, in whatever way that ends.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    check_room(folder.parent)
     with folder.with_suffix(".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import time
@@ -243,6 +245,31 @@ def test_hotkey__not_on_the_line__comes_from_the_environment(
     outcome = evmtensor(*line.split())
     outcome.sentence()
     assert outcome.code == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "path", "said"),
+    [
+        (errno.ENOSPC, None, "the disk is full. Free some space"),
+        (errno.EDQUOT, "/x", "the disk is full. Free some space"),
+        (errno.EACCES, "/x", "/x: Permission denied. Use a place that belongs to you"),
+        (errno.ENOTDIR, "/x/y", "/x/y: Not a directory. Correct the path"),
+    ],
+)
+def test_system__refuses__fact_and_next_step(
+    number: int,
+    path: str | None,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    evmtensor: Command,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr("offchain.keys.KeyStore.list", refuse)
+    outcome = evmtensor("wallet", "list")
+    assert outcome.code == 1
+    assert outcome.sentence().startswith(f"evmtensor: {said}")
 
 
 def test_interrupt__is_one_word(
