@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Room on the disk, looked for before a network starts: with none left, no log says why it fails."""
+"""Room on the disk, looked for before a network starts: without any, no log says why it fails."""
 
 from __future__ import annotations
 
