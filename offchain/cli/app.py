@@ -27,7 +27,7 @@ from offchain.cli import (
     watcher,
     weights,
 )
-from offchain.cli.help import keep_examples
+from offchain.cli.help import complete_help
 from offchain.cli.os_errors import explain
 from offchain.cli.output import show_error
 from offchain.cli.session import Flags, Session
@@ -80,7 +80,7 @@ app.command("metagraph", epilog=_EPILOG)(metagraph.metagraph)
 app.command("claim", epilog=_EPILOG)(metagraph.claim)
 app.command("verify-epoch", epilog=_EPILOG)(watcher.verify_epoch)
 app.command("demo", epilog=_EPILOG)(demo.demo)
-keep_examples(app)
+complete_help(app)
 
 
 def run(arguments: Sequence[str]) -> int:

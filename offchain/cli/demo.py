@@ -16,7 +16,7 @@ def demo(
     json: Annotated[Path | None, typer.Option("--json", help="Write everything there.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the network running.")] = False,
 ) -> int:
-    """Run chain, contracts, miners, honest and cheating validators, and check who earned what.
+    """Play the whole economy, cheats included, and check who earned what.
 
     evmtensor demo
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Examples in the help of commands keep their lines, so that each can be copied as it stands."""
+"""Help that can be read and copied: whole examples, and summaries that end where a clause does."""
 
 from __future__ import annotations
 
@@ -11,13 +11,28 @@ EXAMPLE = "evmtensor "
 _AS_WRITTEN = "\b\n"  # what keeps click from wrapping a paragraph anew
 
 
-def keep_examples(app: typer.Typer) -> None:
+SUMMARY_WIDTH = 55  # what 80 columns leave beside the longest name of a command
+
+
+def complete_help(app: typer.Typer) -> None:
     """For every command of an app and of its groups, from the functions' docstrings."""
     for command in app.registered_commands:
-        command.help = with_examples(inspect.getdoc(command.callback) or "")
+        text = inspect.getdoc(command.callback) or ""
+        command.help, command.short_help = with_examples(text), summary(text)
     for group in app.registered_groups:
         if group.typer_instance is not None:
-            keep_examples(group.typer_instance)
+            group.short_help = summary(str(group.typer_instance.info.help or ""))
+            complete_help(group.typer_instance)
+
+
+def summary(text: str) -> str:
+    """The first sentence, or as many of its clauses as have room; words when there is none."""
+    sentence = " ".join(text.partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+    if len(sentence) <= SUMMARY_WIDTH:
+        return sentence
+    room = sentence[: SUMMARY_WIDTH + 1]
+    ends = [i for i, character in enumerate(room) if character in ",;:"]
+    return room[: ends[-1]] if ends else room.rpartition(" ")[0]
 
 
 def with_examples(text: str) -> str:

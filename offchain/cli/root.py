@@ -100,7 +100,7 @@ def poke(
     seat: Annotated[int, typer.Option(help="The seat; the best one by default.")] = -1,
     key: Annotated[str, typer.Option("--key", "-k", help="Who pays the gas.")] = "",
 ) -> None:
-    """Give a seat of the root's next epoch to a hotkey that has more stake than its holder.
+    """Give a seat of the root to a hotkey with more stake, from the next epoch on.
 
     evmtensor root poke --hotkey alice-hot --key alice
     """

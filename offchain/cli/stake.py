@@ -161,7 +161,7 @@ def take(
     hotkey: HotkeyAddress = "",
     key: Key = "",
 ) -> None:
-    """Set what you keep of your hotkey's dividends before its delegators.
+    """Set what you keep of your hotkey's dividends, before its delegators.
 
     evmtensor stake take 0.09 --hotkey alice-hot --key alice
     """
@@ -176,7 +176,7 @@ def take(
 
 @app.command()
 def gather(context: typer.Context, hotkey: HotkeyAddress = "", key: Key = "") -> None:
-    """After `wallet swap-coldkey`: join the new coldkey's own stake to what it took over.
+    """Join the new coldkey's own stake to what it took over, after `wallet swap-coldkey`.
 
     evmtensor stake gather --hotkey bob-hot --key alice-new
     """

@@ -46,7 +46,7 @@ def create(
 def import_key(
     context: typer.Context, name: Name, hotkey: IsHotkey = False, no_password: NoPassword = False
 ) -> None:
-    """Store a private key that is read from a prompt or standard input, never from the line.
+    """Store a private key, read from a prompt or standard input, never from the line.
 
     evmtensor wallet import alice
     """

@@ -34,7 +34,7 @@ def run(
     ] = False,
     confirmations: Annotated[int, typer.Option(min=0, help="Blocks on top of a log.")] = 0,
 ) -> int:
-    """Check every proposal of every subnet and strike what is false, until Ctrl-C.
+    """Check every proposal, strike what is false, until Ctrl-C.
 
     evmtensor watcher run --key alice
 

@@ -17,7 +17,7 @@ from typer.main import get_command
 
 from offchain.cli.app import app, run, take_flags
 from offchain.cli.environment import DEFAULT_URL, read_environment
-from offchain.cli.help import EXAMPLE
+from offchain.cli.help import EXAMPLE, summary
 from offchain.cli.miner import check_reachable
 from offchain.cli.options import rao, tao
 from offchain.cli.output import progress, show_table, to_json
@@ -70,6 +70,37 @@ def test_help__of_every_command__examples_fit_80_columns(path: tuple[str, ...]) 
     assert [line for line in lines if len(line) > 78] == []
     with_examples = [part for part in text.split("\n\n") if EXAMPLE in part]
     assert all(EXAMPLE not in part[:10] for part in with_examples)  # each is kept as written
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Make a new key.\n\nevmtensor wallet create alice", "Make a new key"),
+        ("Start the root. Nobody owns it.", "Start the root"),
+        (
+            "Show every neuron of a subnet: its stake, its seat, its pay, and where it answers.",
+            "Show every neuron of a subnet: its stake, its seat",
+        ),
+        (
+            "Put a new hotkey in the place of a lost or stolen one of yours at once.",
+            "Put a new hotkey in the place of a lost or stolen one",
+        ),
+    ],
+)
+def test_summary__ends_where_a_sentence_or_a_clause_does(text: str, said: str) -> None:
+    assert summary(text) == said
+
+
+@pytest.mark.parametrize(
+    "words", [[], *([name] for name in sorted({path[0] for path in ALL if len(path) > 1}))], ids=str
+)
+def test_help__list_of_commands__is_cut_nowhere_in_80_columns(
+    words: list[str], evmtensor: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    listed = evmtensor(*words, "--help").out.partition("Commands:")[2]
+    assert listed
+    assert "..." not in listed
 
 
 def test_help__loads_nothing_heavy() -> None:
