@@ -25,7 +25,7 @@ async def served(token: str = "") -> AsyncIterator[tuple[Miner, httpx.AsyncClien
     assert miner.edge is not None
     url = f"http://127.0.0.1:{miner.edge.port}"
     try:
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=PATIENT_S) as client:
             yield miner, client
     finally:
         await miner.close()
