@@ -7,12 +7,13 @@
 @notice What a coldkey decides about keys. A lost or stolen hotkey is replaced at once, with the
         new one's consent; a coldkey is replaced after a notice, by the new one itself. A hotkey
         lends the weight of its own stake in a subnet to children, after a notice; their dividends
-        are shared with it.
+        are shared with it. Loans are the subnet's that has the number now: they end with it.
 @custom:invariant Only a hotkey's coldkey swaps it, and only a key that consents takes a place.
         A coldkey's swap counts one unbonding period after its announcement, and not if it was
         taken back.
         Only own stake is lent: who borrows in a subnet lends nothing there. A set of children
-        counts one unbonding period after it was announced.
+        counts one unbonding period after it was announced, in the subnet that it was made in and
+        in no successor.
         This contract holds no tokens between transactions.
 @custom:trust Nobody has any power over others' keys.
 @custom:kill There is no switch. A stolen coldkey can be taken back from for as long as the owner
@@ -28,9 +29,11 @@ from contracts.interfaces import IEmission
 from contracts.interfaces import IKeys
 from contracts.interfaces import INeurons
 from contracts.interfaces import IStaking
+from contracts.interfaces import ISubnets
 from contracts.modules import clock as ticks
 from contracts.modules import constants as c
 from contracts.modules import loan_words as words
+from contracts.modules import registration_id as ids
 from contracts.modules import takes
 
 implements: IKeys
@@ -62,6 +65,7 @@ TAO: immutable(IERC20)
 EMISSION: immutable(IEmission)
 STAKING: immutable(IStaking)
 NEURONS: immutable(INeurons)
+SUBNETS: immutable(ISubnets)
 
 # account -> coldkey to come 160 | tick from which it can come 40
 _announced: HashMap[address, uint256]
@@ -75,6 +79,7 @@ def __init__(
     emission: address,
     staking: address,
     neurons: address,
+    subnets: address,
     genesis_at: uint256,
     tick_seconds: uint256,
 ):
@@ -83,6 +88,7 @@ def __init__(
     @param emission Recycles what swaps pay.
     @param staking Knows pools and accounts, and keeps loans.
     @param neurons Knows who a hotkey is in the subnets.
+    @param subnets Knows which life of a netuid it is.
     @param genesis_at Unix time of tick 0.
     @param tick_seconds Seconds of a tick.
     """
@@ -92,6 +98,7 @@ def __init__(
     EMISSION = IEmission(emission)
     STAKING = IStaking(staking)
     NEURONS = INeurons(neurons)
+    SUBNETS = ISubnets(subnets)
 
 
 @external
@@ -111,8 +118,9 @@ def set_children(
             themselves in the subnet; none ends all loans.
     @param shares_u16 Share of 65,535 for each, together at most all.
     """
-    id: uint256 = self._pool_of_caller(hotkey, netuid)
-    noted: IStaking.Loans = staticcall STAKING.loans_of(id, netuid)
+    id: uint256 = self._pool_of_owner(hotkey)
+    life: uint256 = self._life_of(netuid)
+    noted: IStaking.Loans = staticcall STAKING.loans_of(id, life)
     assert len(children) == len(shares_u16), "keys: a share for each child"
     # INVARIANT: only own stake is lent.
     assert noted.parents == 0, "keys: has parents"
@@ -127,7 +135,7 @@ def set_children(
         sum_u16 += shares_u16[i]
         assert sum_u16 <= c.U16_MAX, "keys: shares above one"
         word |= (child << 16 | shares_u16[i]) << i * words.CHILD_BITS
-        self._lend_to(id, child, children[i], netuid)
+        self._lend_to(id, child, children[i], life)
     from_tick: uint256 = ticks._tick() + staticcall STAKING.unbonding_ticks()
     noted.sets = self._with_set(noted.sets, word, from_tick)
 
@@ -139,7 +147,7 @@ def set_children(
         from_tick=from_tick,
     )
 
-    extcall STAKING.note_loans(id, netuid, noted)
+    extcall STAKING.note_loans(id, life, noted)
 
 
 @external
@@ -151,8 +159,9 @@ def set_child_take(hotkey: address, netuid: uint256, take_u16: uint256):
     @param netuid Number of a subnet, not the root.
     @param take_u16 Share of 65,535, at most 11,796.
     """
-    id: uint256 = self._pool_of_caller(hotkey, netuid)
-    noted: IStaking.Loans = staticcall STAKING.loans_of(id, netuid)
+    id: uint256 = self._pool_of_owner(hotkey)
+    life: uint256 = self._life_of(netuid)
+    noted: IStaking.Loans = staticcall STAKING.loans_of(id, life)
     notice_ticks: uint256 = staticcall STAKING.unbonding_ticks()
 
     from_tick: uint256 = 0
@@ -160,7 +169,7 @@ def set_child_take(hotkey: address, netuid: uint256, take_u16: uint256):
 
     log IKeys.ChildTakeSet(hotkey=hotkey, netuid=netuid, take_u16=take_u16, from_tick=from_tick)
 
-    extcall STAKING.note_loans(id, netuid, noted)
+    extcall STAKING.note_loans(id, life, noted)
 
 
 @external
@@ -171,17 +180,18 @@ def admit_parent(hotkey: address, netuid: uint256, parent: address):
     @param netuid Number of a subnet, not the root.
     @param parent The hotkey that may lend.
     """
-    id: uint256 = self._pool_of_caller(hotkey, netuid)
+    id: uint256 = self._pool_of_owner(hotkey)
+    life: uint256 = self._life_of(netuid)
     parent_id: uint256 = self._pool_of(parent)
     assert parent_id != id, "keys: own child"
-    noted: IStaking.Loans = staticcall STAKING.loans_of(id, netuid)
+    noted: IStaking.Loans = staticcall STAKING.loans_of(id, life)
     self._check_lends_nothing(noted)
 
     noted.parents = self._with_parent(noted.parents, parent_id)
 
     log IKeys.ParentAdmitted(hotkey=hotkey, netuid=netuid, parent=parent)
 
-    extcall STAKING.note_loans(id, netuid, noted)
+    extcall STAKING.note_loans(id, life, noted)
 
 
 @external
@@ -192,18 +202,19 @@ def dismiss_parent(hotkey: address, netuid: uint256, parent: address):
     @param netuid Number of a subnet, not the root.
     @param parent A hotkey that was admitted.
     """
-    id: uint256 = self._pool_of_caller(hotkey, netuid)
+    id: uint256 = self._pool_of_owner(hotkey)
+    life: uint256 = self._life_of(netuid)
     parent_id: uint256 = self._pool_of(parent)
-    lender: IStaking.Loans = staticcall STAKING.loans_of(parent_id, netuid)
+    lender: IStaking.Loans = staticcall STAKING.loans_of(parent_id, life)
     notice_ticks: uint256 = staticcall STAKING.unbonding_ticks()
     assert not self._lends_still(lender.sets, id, notice_ticks), "keys: lends still"
-    noted: IStaking.Loans = staticcall STAKING.loans_of(id, netuid)
+    noted: IStaking.Loans = staticcall STAKING.loans_of(id, life)
 
     noted.parents = self._without_parent(noted.parents, parent_id)
 
     log IKeys.ParentDismissed(hotkey=hotkey, netuid=netuid, parent=parent)
 
-    extcall STAKING.note_loans(id, netuid, noted)
+    extcall STAKING.note_loans(id, life, noted)
 
 
 @external
@@ -319,7 +330,9 @@ def child_take_of(hotkey: address, netuid: uint256) -> uint256:
     @param netuid Number of a subnet, not the root.
     @return Share of 65,535, in force now.
     """
-    noted: IStaking.Loans = staticcall STAKING.loans_of(self._pool_of(hotkey), netuid)
+    noted: IStaking.Loans = staticcall STAKING.loans_of(
+        self._pool_of(hotkey), self._life_of(netuid)
+    )
     return takes._in_force(noted.take, ticks._tick())
 
 
@@ -336,11 +349,11 @@ def swapped_tick_of(hotkey: address) -> uint256:
 
 
 @internal
-def _lend_to(id: uint256, child: uint256, child_hotkey: address, netuid: uint256):
+def _lend_to(id: uint256, child: uint256, child_hotkey: address, life: uint256):
     """
     @notice Check that a pool may lend to another; one of the same owner admits it at once.
     """
-    noted: IStaking.Loans = staticcall STAKING.loans_of(child, netuid)
+    noted: IStaking.Loans = staticcall STAKING.loans_of(child, life)
     # INVARIANT: only own stake is lent.
     self._check_lends_nothing(noted)
     for i: uint256 in range(words.MAX_PARENTS):
@@ -348,7 +361,7 @@ def _lend_to(id: uint256, child: uint256, child_hotkey: address, netuid: uint256
             return
     assert staticcall STAKING.owner_of(child_hotkey) == msg.sender, "keys: not admitted"
     noted.parents = self._with_parent(noted.parents, id)
-    extcall STAKING.note_loans(child, netuid, noted)
+    extcall STAKING.note_loans(child, life, noted)
 
 
 @internal
@@ -446,12 +459,13 @@ def _pool_of_owner(hotkey: address) -> uint256:
 
 @internal
 @view
-def _pool_of_caller(hotkey: address, netuid: uint256) -> uint256:
+def _life_of(netuid: uint256) -> uint256:
     """
-    @notice The same, where loans are possible.
+    @notice Life of the subnet that has a number now, where loans are possible.
     """
-    assert netuid != c.ROOT_NETUID and netuid <= c.MAX_SUBNETS, "keys: not a subnet"
-    return self._pool_of_owner(hotkey)
+    incarnation: uint256 = staticcall SUBNETS.incarnation_of(netuid)
+    assert netuid != c.ROOT_NETUID and incarnation > 0, "keys: not a subnet"
+    return ids._life_of(netuid, incarnation)
 
 
 @internal

@@ -699,13 +699,11 @@ def _registration_at(life: uint256, uid: uint256, epoch: uint256) -> uint256:
 
 @internal
 @view
-def _stake_at(registration_id: uint256, tick: uint256) -> uint256:
+def _stake_at(life: uint256, registration_id: uint256, tick: uint256) -> uint256:
     """
     @notice Stake behind a neuron's hotkey at a tick that is over.
     """
-    return staticcall STAKING.stake_for(
-        hotkeys._hotkey_of(registration_id), ids._netuid(registration_id), tick
-    )
+    return staticcall STAKING.stake_for(hotkeys._hotkey_of(registration_id), life, tick)
 
 
 @internal
@@ -727,7 +725,7 @@ def _check_outweighs(life: uint256, seat: uint256, registration_id: uint256, tic
     """
     @notice The neuron had stake, and more than the seat's holder in the next epoch if there is one.
     """
-    stake_rao: uint256 = self._stake_at(registration_id, tick)
+    stake_rao: uint256 = self._stake_at(life, registration_id, tick)
     assert stake_rao > 0, "neurons: no stake"
     holder_id: uint256 = seats._newest_id(life, seat)
     if holder_id == 0:
@@ -735,7 +733,7 @@ def _check_outweighs(life: uint256, seat: uint256, registration_id: uint256, tic
     if life != c.ROOT_NETUID:
         if generations._latest(life, ids._uid(holder_id)) != ids._generation(holder_id):
             return
-    holder_rao: uint256 = self._stake_at(holder_id, tick)
+    holder_rao: uint256 = self._stake_at(life, holder_id, tick)
     # ties: the higher uid, on the root the higher member number
     assert (
         stake_rao > holder_rao or (stake_rao == holder_rao and registration_id > holder_id)

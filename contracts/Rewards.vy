@@ -6,8 +6,8 @@
 @license AGPL-3.0-only
 @notice Holds the pay of final epochs; anybody may claim it for anybody, at any time, from any final
         root.
-@custom:invariant paid_rao[netuid] <= received_rao[netuid], for every subnet.
-    A root is never zero and never overwritten: roots of a subnet come in the order of their epochs.
+@custom:invariant paid_rao[life] <= received_rao[life], for every life of every subnet.
+    A root is never zero and never overwritten: roots of a life come in the order of their epochs.
     What a registration id has been paid never falls, and it is paid to the same account for ever.
 @custom:trust Settlement adds roots; whatever a root says, a subnet's claims take no more than was
     sent for it.
@@ -33,7 +33,7 @@ STAKING: immutable(IStaking)
 NEURONS: immutable(INeurons)
 SETTLEMENT: immutable(address)
 
-# netuid -> next epoch 64 | received_rao 96 | paid_rao 96; one slot, as a claim needs the last two
+# life -> next epoch 64 | received_rao 96 | paid_rao 96; one slot, as a claim needs the last two
 _books: HashMap[uint256, uint256]
 # netuid -> epoch << 64 | depth -> root; a path of another length finds no root
 _roots: HashMap[uint256, HashMap[uint256, bytes32]]
@@ -73,19 +73,15 @@ def add_root(netuid: uint256, epoch: uint256, root: bytes32, depth: uint256, pay
     assert root != empty(bytes32), "rewards: root is zero"
     assert depth <= merkle.MAX_DEPTH, "rewards: tree too deep"
     key: uint256 = epoch << 64 | depth
-    book: uint256 = self._books[netuid]
-    newest: uint256 = book >> 192
-    # Epoch numbers go on when a netuid is used again: a later root is of a later epoch, but the
-    # last ones of a subnet that was evicted may come after the first ones of the next.
-    is_of_evicted: bool = epoch >> ids.LIFE_EPOCH_BITS < newest >> ids.LIFE_EPOCH_BITS
-    assert epoch >= newest or is_of_evicted, "rewards: not a later epoch"
-    assert self._roots[netuid][key] == empty(bytes32), "rewards: root is there"
+    # Each life has books of its own: the last roots of a subnet that was evicted may come after the
+    # first ones of the next, and neither can be paid with what the other received.
+    life: uint256 = ids._life(netuid, epoch)
+    book: uint256 = self._books[life]
+    assert epoch >= book >> 192, "rewards: not a later epoch"
 
     self._roots[netuid][key] = root
     # SAFETY: all that is ever sent is below 21e15 rao < 2**55, so no field reaches the next.
-    self._books[netuid] = (
-        max(epoch + 1, newest) << 192 | (book & (2**192 - 1)) + (payouts_rao << 96)
-    )
+    self._books[life] = epoch + 1 << 192 | (book & (2**192 - 1)) + (payouts_rao << 96)
 
     log IRewards.RootAdded(netuid=netuid, epoch=epoch, root=root, payouts_rao=payouts_rao)
 
@@ -151,24 +147,24 @@ def claimed_of(registration_id: uint256) -> uint256:
 
 @external
 @view
-def received_rao(netuid: uint256) -> uint256:
+def received_rao(life: uint256) -> uint256:
     """
     @notice All that was ever sent for a subnet's claims.
-    @param netuid Number of the subnet.
+    @param life Its life: the netuid in the first (registration_id.vy).
     @return Amount in rao.
     """
-    return (self._books[netuid] >> 96) & U96_MAX
+    return (self._books[life] >> 96) & U96_MAX
 
 
 @external
 @view
-def paid_rao(netuid: uint256) -> uint256:
+def paid_rao(life: uint256) -> uint256:
     """
     @notice All that a subnet's claims have taken.
-    @param netuid Number of the subnet.
+    @param life Its life, as in received_rao.
     @return Amount in rao.
     """
-    return self._books[netuid] & U96_MAX
+    return self._books[life] & U96_MAX
 
 
 @internal
@@ -180,7 +176,8 @@ def _pay(netuid: uint256, claim: IRewards.Claim):
     self._check_proof(netuid, claim)
 
     served: uint256 = self._served[registration_id]
-    book: uint256 = self._books[netuid]
+    life: uint256 = ids._life(netuid, claim.epoch)
+    book: uint256 = self._books[life]
     # INVARIANT: never more than the subnet received; what a cap holds back stays claimable.
     # SAFETY: so what was paid is never more than what was received, nor a sum of both more than 2**56.
     available_rao: uint256 = unsafe_sub((book >> 96) & U96_MAX, book & U96_MAX)
@@ -209,7 +206,7 @@ def _pay(netuid: uint256, claim: IRewards.Claim):
         )
     if validator_rao != 0:
         self._validated[registration_id] = unsafe_add(validated_rao, validator_rao)
-    self._books[netuid] = unsafe_add(book, unsafe_add(server_rao, validator_rao))
+    self._books[life] = unsafe_add(book, unsafe_add(server_rao, validator_rao))
 
     # Looked up now, so that a new coldkey is paid.
     coldkey: address = staticcall STAKING.coldkey_of(account)
@@ -224,7 +221,7 @@ def _pay(netuid: uint256, claim: IRewards.Claim):
         assert extcall TAO.transfer(coldkey, server_rao)
     if validator_rao != 0:
         assert extcall TAO.transfer(STAKING.address, validator_rao)
-        extcall STAKING.credit(hotkey, netuid, validator_rao)
+        extcall STAKING.credit(hotkey, life, validator_rao)
 
 
 @internal

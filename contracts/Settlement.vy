@@ -29,6 +29,7 @@ from contracts.modules import demands
 from contracts.modules import frozen
 from contracts.modules import payouts
 from contracts.modules import phases
+from contracts.modules import registration_id as ids
 from contracts.modules import slots
 from contracts.modules import trace as traces
 
@@ -119,6 +120,11 @@ def close(netuid: uint256, epoch: uint256):
     assert slots._epochs[key] == 0, "settlement: already closed"
 
     subnet: slots.Subnet = slots._subnet(netuid)
+    inherited_rao: uint256 = 0
+    if subnet.incarnation != ids._incarnation(epoch):
+        # what rounding left a predecessor is nobody's
+        inherited_rao = subnet.pot_rao
+        subnet.pot_rao = 0
     replaced: uint256[4] = extcall NEURONS.take_replaced(netuid, epoch)
     tempo: uint256 = (staticcall SUBNETS.window_of(netuid, epoch)).tempo
     drained_rao: uint256 = extcall EMISSION.drain(netuid, DRAIN_TEMPOS * tempo)
@@ -156,6 +162,8 @@ def close(netuid: uint256, epoch: uint256):
         seats=closing.seats,
         generations=closing.generations,
     )
+
+    self._recycle(inherited_rao)
 
 
 @external
@@ -337,16 +345,16 @@ def finalize(
     rao_emission: uint256 = (header[2] >> 128) & frozen.U64
     owner_rao: uint256 = (header[2] >> 64) & frozen.U64
     proposer_rao: uint256 = header[2] & frozen.U64
-    recycled_rao: uint256 = pay.recycled_rao
     # SAFETY: payouts' invariant, and Examiner is part of this deployment.
-    dust_rao: uint256 = rao_emission - pay.paid_rao - pay.recycled_rao
-    if not pay.is_paid:
-        recycled_rao = rao_emission
-        dust_rao = 0
+    recycled_rao: uint256 = rao_emission - pay.paid_rao
+    dust_rao: uint256 = recycled_rao - pay.recycled_rao
     owner: address = self._owner(netuid, (header[0] >> 112) & frozen.U64)
+    # nobody earns, or the subnet is no more: it has neither an owner nor a next epoch
     if not pay.is_paid or owner == empty(address):
+        dust_rao = 0
         recycled_rao += owner_rao
         owner_rao = 0
+    recycled_rao -= dust_rao
 
     record.state = slots.FINAL
     slots._store(key, record)

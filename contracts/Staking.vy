@@ -30,6 +30,7 @@ from contracts.modules import clock as ticks
 from contracts.modules import constants as c
 from contracts.modules import loan_words as loans
 from contracts.modules import names
+from contracts.modules import registration_id as ids
 from contracts.modules import share_pool
 from contracts.modules import takes
 
@@ -64,7 +65,7 @@ unbonding_count: public(uint256)
 
 # pool id -> the owner's take
 _takes: HashMap[uint256, uint256]
-# pool id << 8 | netuid -> whom it lends to, who may lend to it, what it keeps of their part
+# pool id << LIFE_BITS | life -> whom it lends to, who may lend to it, what it keeps of their part
 _loans: HashMap[uint256, IStaking.Loans]
 # unbonding id -> account 160 | rao 56 | ripe tick 40, and the pool it came from
 _unbondings: HashMap[uint256, uint256]
@@ -369,21 +370,21 @@ def swap_coldkey(old_coldkey: address, new_coldkey: address):
 
 
 @external
-def note_loans(pool_id: uint256, netuid: uint256, noted: IStaking.Loans):
+def note_loans(pool_id: uint256, life: uint256, noted: IStaking.Loans):
     """
     @notice Note a pool's loans in a subnet; only Keys.
     @param pool_id The pool that lends or borrows.
-    @param netuid Number of a subnet, not the root.
+    @param life A life of a subnet (registration_id.vy), not the root.
     @param noted Whom it lends to, who may lend to it, what it keeps of their part.
     """
     self._check_keys()
 
     names._relate(pool_id)
-    self._loans[pool_id << 8 | netuid] = noted
+    self._loans[self._loans_key(pool_id, life)] = noted
 
 
 @external
-def credit(hotkey: address, netuid: uint256, amount_rao: uint256):
+def credit(hotkey: address, life: uint256, amount_rao: uint256):
     """
     @notice Put a validator's claimed dividends into its pool, and its parents' part into theirs;
             only Rewards, which has sent the tokens here before.
@@ -391,7 +392,7 @@ def credit(hotkey: address, netuid: uint256, amount_rao: uint256):
             take if they have different owners. Of every pool's part its owner's take buys shares
             at the current price, and the rest vests. A pool without shares pays its owner.
     @param hotkey A hotkey with a pool; one that was swapped leads to the same pool.
-    @param netuid Number of the subnet that paid.
+    @param life The life of the subnet that paid.
     @param amount_rao Amount in rao.
     """
     assert msg.sender == REWARDS, "staking: not rewards"
@@ -399,7 +400,7 @@ def credit(hotkey: address, netuid: uint256, amount_rao: uint256):
 
     kept_rao: uint256 = amount_rao
     if word & (names.RELATED | names.RETIRED) != 0:
-        kept_rao -= self._credit_parents(word, netuid, amount_rao)
+        kept_rao -= self._credit_parents(word, life, amount_rao)
     self._credit(word, kept_rao)
 
 
@@ -533,29 +534,29 @@ def stake_at_hint(hotkey: address, tick: uint256, index: uint256) -> uint256:
 
 @external
 @view
-def stake_for(hotkey: address, netuid: uint256, tick: uint256) -> uint256:
+def stake_for(hotkey: address, life: uint256, tick: uint256) -> uint256:
     """
     @notice Weight of a hotkey in a subnet after the last transaction of a tick: its own stake less
             what it lends plus what it borrows.
     @dev Loops over <= 5 parents.
     @param hotkey Any.
-    @param netuid Number of a subnet; the root knows no loans.
+    @param life A life of a subnet (registration_id.vy); the root knows no loans.
     @param tick A tick that is over, at most one unbonding period ago.
     @return Rao; 0 for a retired one.
     """
     self._check_over(tick)
     word: uint256 = self._live_word(hotkey)
     own_rao: uint256 = share_pool._assets_at(names._id_in(word), tick)
-    return self._with_loans(word, netuid, tick, own_rao)
+    return self._with_loans(word, life, tick, own_rao)
 
 
 @external
 @view
-def stake_for_hint(hotkey: address, netuid: uint256, tick: uint256, index: uint256) -> uint256:
+def stake_for_hint(hotkey: address, life: uint256, tick: uint256, index: uint256) -> uint256:
     """
     @notice As stake_for, with the answer of checkpoint_index given.
     @param hotkey Any.
-    @param netuid Number of a subnet; the root knows no loans.
+    @param life A life of a subnet (registration_id.vy); the root knows no loans.
     @param tick A tick that is over, at most one unbonding period ago.
     @param index As in stake_at_hint.
     @return Rao; 0 for a retired one.
@@ -563,7 +564,7 @@ def stake_for_hint(hotkey: address, netuid: uint256, tick: uint256, index: uint2
     self._check_over(tick)
     word: uint256 = self._live_word(hotkey)
     own_rao: uint256 = share_pool._assets_at_hint(names._id_in(word), tick, index)
-    return self._with_loans(word, netuid, tick, own_rao)
+    return self._with_loans(word, life, tick, own_rao)
 
 
 @external
@@ -685,14 +686,14 @@ def take_of(hotkey: address) -> uint256:
 
 @external
 @view
-def loans_of(pool_id: uint256, netuid: uint256) -> IStaking.Loans:
+def loans_of(pool_id: uint256, life: uint256) -> IStaking.Loans:
     """
     @notice A pool's loans in a subnet.
     @param pool_id Any.
-    @param netuid Number of a subnet, not the root.
+    @param life A life of a subnet, not the root.
     @return Whom it lends to, who may lend to it, what it keeps of their part.
     """
-    return self._loans[pool_id << 8 | netuid]
+    return self._loans[self._loans_key(pool_id, life)]
 
 
 @external
@@ -794,7 +795,7 @@ def _hand(
 
 
 @internal
-def _credit_parents(word: uint256, netuid: uint256, amount_rao: uint256) -> uint256:
+def _credit_parents(word: uint256, life: uint256, amount_rao: uint256) -> uint256:
     """
     @notice Pay the parents' part of a hotkey's dividends.
     @dev What a parent lends, and the hotkey's own stake, count as the lower of what they were one
@@ -803,19 +804,20 @@ def _credit_parents(word: uint256, netuid: uint256, amount_rao: uint256) -> uint
     @return Rao paid.
     """
     id: uint256 = names._id_in(word)
-    parents: uint256 = self._loans[id << 8 | netuid].parents
+    key: uint256 = self._loans_key(id, life)
+    parents: uint256 = self._loans[key].parents
     if parents == 0:
         return 0
     lent_rao: uint256[loans.MAX_PARENTS] = empty(uint256[loans.MAX_PARENTS])
     sum_rao: uint256 = self._steady_rao(id)
     for i: uint256 in range(loans.MAX_PARENTS):
         parent: uint256 = loans._parent(parents, i)
-        share_u16: uint256 = self._share(parent, id, netuid, ticks._tick())
+        share_u16: uint256 = self._share(parent, id, life, ticks._tick())
         if share_u16 > 0:
             lent_rao[i] = self._steady_rao(parent) * share_u16 // c.U16_MAX
             sum_rao += lent_rao[i]
 
-    take: uint256 = self._loans[id << 8 | netuid].take
+    take: uint256 = self._loans[key].take
     paid_rao: uint256 = 0
     for i: uint256 in range(loans.MAX_PARENTS):
         if lent_rao[i] == 0:
@@ -876,19 +878,19 @@ def _drop_unbonding(unbonding_id: uint256, amount_rao: uint256):
 
 @internal
 @view
-def _with_loans(word: uint256, netuid: uint256, tick: uint256, own_rao: uint256) -> uint256:
+def _with_loans(word: uint256, life: uint256, tick: uint256, own_rao: uint256) -> uint256:
     """
     @notice A hotkey's stake less what it lends plus what it borrows in a subnet.
     """
     if word & names.RELATED == 0:
         return own_rao
     id: uint256 = names._id_in(word)
-    key: uint256 = id << 8 | netuid
+    key: uint256 = self._loans_key(id, life)
     stake_rao: uint256 = own_rao - loans._lent(loans._set_at(self._loans[key].sets, tick), own_rao)
     parents: uint256 = self._loans[key].parents
     for i: uint256 in range(loans.MAX_PARENTS):
         parent: uint256 = loans._parent(parents, i)
-        share_u16: uint256 = self._share(parent, id, netuid, tick)
+        share_u16: uint256 = self._share(parent, id, life, tick)
         if share_u16 > 0:
             # rounds down, as for the parent
             stake_rao += share_pool._assets_at(parent, tick) * share_u16 // c.U16_MAX
@@ -897,13 +899,24 @@ def _with_loans(word: uint256, netuid: uint256, tick: uint256, own_rao: uint256)
 
 @internal
 @view
-def _share(parent: uint256, child: uint256, netuid: uint256, tick: uint256) -> uint256:
+def _share(parent: uint256, child: uint256, life: uint256, tick: uint256) -> uint256:
     """
     @notice Share of 65,535 of its own stake that a pool lends to another at a tick.
     """
     if parent == 0:
         return 0
-    return loans._share(loans._set_at(self._loans[parent << 8 | netuid].sets, tick), child)
+    return loans._share(loans._set_at(self._loans[self._loans_key(parent, life)].sets, tick), child)
+
+
+@internal
+@pure
+def _loans_key(id: uint256, life: uint256) -> uint256:
+    """
+    @notice Where a pool's loans in a life of a subnet are kept: what was lent in one says nothing
+            in the next.
+    """
+    # SAFETY: the contracts give lives below 2**LIFE_BITS; another number fools only who asks.
+    return id << ids.LIFE_BITS | life
 
 
 @internal

@@ -156,11 +156,12 @@ def reveal_weights(
     row_hash: bytes32 = rows._hash(masked)
     row_sum: uint256 = rows._sum(masked)
     # Stake that arrives during the epoch, or leaves before its end, does not count in it.
+    life: uint256 = ids._life(netuid, epoch)
     stake_rao: uint256 = staticcall STAKING.stake_for_hint(
-        hotkey, netuid, window.start_tick - 1, index_before
+        hotkey, life, window.start_tick - 1, index_before
     )
     stake_after_rao: uint256 = staticcall STAKING.stake_for_hint(
-        hotkey, netuid, window.start_tick + window.tempo - 1, index_after
+        hotkey, life, window.start_tick + window.tempo - 1, index_after
     )
     stake_rao = min(stake_rao, stake_after_rao)
 

@@ -18,6 +18,8 @@ LIFE_EPOCH_BITS: constant(uint256) = 32
 LIFE_GENERATION_BITS: constant(uint256) = 24
 # the rest of a 32-bit generation: 255 evictions of a netuid
 MAX_LIVES: constant(uint256) = 2**8
+# of a life: its number and the netuid
+LIFE_BITS: constant(uint256) = 24
 
 _NETUID_MASK: constant(uint256) = 2**16 - 1
 
@@ -29,6 +31,24 @@ def _life(netuid: uint256, epoch: uint256) -> uint256:
     @notice Under what is kept the subnet that a netuid had in an epoch.
     """
     return (epoch >> LIFE_EPOCH_BITS) << 16 | netuid
+
+
+@internal
+@pure
+def _life_of(netuid: uint256, incarnation: uint256) -> uint256:
+    """
+    @notice The same, by how many subnets the netuid has had then.
+    """
+    return incarnation - 1 << 16 | netuid
+
+
+@internal
+@pure
+def _incarnation(epoch: uint256) -> uint256:
+    """
+    @notice How many subnets the netuid had had in an epoch, that one included.
+    """
+    return (epoch >> LIFE_EPOCH_BITS) + 1
 
 
 @internal

@@ -24,6 +24,7 @@ from offchain.chain.settlement import (
 from offchain.chain.transactions import Presigned, Receipt, Sender
 from offchain.chain.weights import WeightsRevealed
 from offchain.protocol.eras import EpochWindow
+from offchain.protocol.identifiers import life_in
 
 
 class Hotkey:
@@ -106,7 +107,8 @@ class Hotkey:
         uid = neurons.uid_of(self.netuid, self.address, terms.next_epoch)
         if uid is None:
             return None
-        stake = staking.stake_for(self.address, self.netuid, terms.stake_tick)
+        life = life_in(self.netuid, terms.next_epoch)
+        stake = staking.stake_for(self.address, life, terms.stake_tick)
         seats = neurons.seats_at(self.netuid, terms.next_epoch)
         if stake == 0 or any(seat is not None and seat.uid == uid for seat in seats):
             return None
@@ -118,7 +120,7 @@ class Hotkey:
             if seat is None:
                 continue
             holder = neurons.hotkey_of(seat.registration_id)
-            weight = staking.stake_for(holder, self.netuid, terms.stake_tick)
+            weight = staking.stake_for(holder, life, terms.stake_tick)
             rank = (weight, seat.uid, index)
             weakest = rank if weakest is None else min(weakest, rank)
         if weakest is None or (weakest[0], weakest[1]) >= (stake, uid):

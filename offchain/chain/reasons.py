@@ -113,7 +113,7 @@ NEXT_STEP: dict[str, str] = {
     "keys: child twice": "Name each child once.",
     "keys: share is zero": "Give each child a share, or leave it away.",
     "keys: shares above one": "Shares add up to at most 1.",
-    "keys: not a subnet": "Name a subnet from 1 to 128.",
+    "keys: not a subnet": "Name one that `evmtensor subnet list` shows, not the root.",
     "keys: no consent": "Sign with the new hotkey itself, for this place, coldkey and chain.",
     "keys: swapped lately": "Wait one unbonding period after the last swap.",
     "keys: not announced": "The old coldkey announces it first, naming this one.",

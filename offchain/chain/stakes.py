@@ -21,7 +21,7 @@ from offchain.chain.staking import (
     Unbonding,
     UnbondingStarted,
 )
-from offchain.protocol.identifiers import incarnation_of_epoch
+from offchain.protocol.identifiers import Life, life_in, life_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +104,18 @@ def family(network: Network, hotkey: str, netuid: int) -> Family:
             f"hotkey {hotkey} has no pool, or was swapped",
             next_step="Name the hotkey that is in use; `evmtensor stake list` shows yours.",
         )
-    loans = staking.loans_of(pool_id, netuid)
+    incarnation = network.subnets.incarnation_of(netuid)
+    if incarnation == 0:
+        raise NotRegistered(
+            f"there is no subnet {netuid}, so nobody lends in it",
+            next_step="`evmtensor subnet list` shows those that there are.",
+        )
+    life = life_of(netuid, incarnation)
+    loans = staking.loans_of(pool_id, life)
     from_tick, newest = loans.announced(tick)
     parents = []
     for parent in loans.parents:
-        lent = dict(staking.loans_of(parent, netuid).in_force(tick))
+        lent = dict(staking.loans_of(parent, life).in_force(tick))
         parents.append(Loan(staking.hotkey_of(parent), lent.get(pool_id, 0)))
     return Family(
         children=_named(network, loans.in_force(tick), 0),
@@ -119,10 +126,10 @@ def family(network: Network, hotkey: str, netuid: int) -> Family:
     )
 
 
-def lives_of(network: Network, hotkey: str) -> list[int]:
+def lives_of(network: Network, hotkey: str) -> list[Life]:
     """Every life of a subnet that a hotkey, or one whose place it took, registered in."""
     lives = {
-        event.netuid | (incarnation_of_epoch(event.from_epoch) - 1) << 16
+        life_in(event.netuid, event.from_epoch)
         for name in hotkeys_before(network, hotkey)
         for event in read_events(
             network.neurons,

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from offchain.chain.contract import Call, Contract, Event, Query
-from offchain.protocol.identifiers import NONE
+from offchain.protocol.identifiers import NONE, Life
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,11 +199,11 @@ class Staking(Contract):
     def stake_at_query(self, hotkey: str, tick: int) -> Query[int]:
         return self.query("stake_at", hotkey, tick)
 
-    def stake_for(self, hotkey: str, netuid: int, tick: int) -> int:
+    def stake_for(self, hotkey: str, life: Life, tick: int) -> int:
         """Weight of a hotkey in a subnet after a past tick: own stake less what it lends plus what
         it borrows.
         """
-        return int(self.read("stake_for", hotkey, netuid, tick))
+        return int(self.read("stake_for", hotkey, life, tick))
 
     def member_stake_at(self, hotkey: str, coldkey: str, tick: int) -> int:
         """A coldkey's part of the stake behind a hotkey after a past tick, rounded down."""
@@ -222,9 +222,9 @@ class Staking(Contract):
         account = str(self.read("account_of", coldkey))
         return account if int(account, 16) else None
 
-    def loans_of(self, pool_id: int, netuid: int) -> Loans:
+    def loans_of(self, pool_id: int, life: Life) -> Loans:
         """A pool's loans in a subnet."""
-        sets, parents, take = self.read("loans_of", pool_id, netuid)
+        sets, parents, take = self.read("loans_of", pool_id, life)
         return Loans(tuple(sets), int(parents), int(take))
 
     def unbonding_ticks(self) -> int:

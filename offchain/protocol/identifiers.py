@@ -19,6 +19,8 @@ Epoch = NewType("Epoch", int)
 Tick = NewType("Tick", int)
 Rao = NewType("Rao", int)
 RegistrationId = NewType("RegistrationId", int)
+# one of the subnets that a netuid has had: contracts keep under it what must not reach the next
+Life = NewType("Life", int)
 
 RAO_PER_TAO = 10**9
 # 1.0 in parts per million
@@ -85,6 +87,16 @@ def first_epoch(incarnation: int) -> Epoch:
 def incarnation_of_epoch(epoch: int) -> int:
     """Which subnet of a netuid an epoch belongs to, from 1."""
     return (epoch >> LIFE_EPOCH_BITS) + 1
+
+
+def life_of(netuid: int, incarnation: int) -> Life:
+    """The incarnation-th subnet of a netuid, as contracts key it; the netuid for the first."""
+    return Life((incarnation - 1) << NETUID_BITS | netuid)
+
+
+def life_in(netuid: int, epoch: int) -> Life:
+    """The subnet that a netuid has in an epoch, as contracts key it."""
+    return life_of(netuid, incarnation_of_epoch(epoch))
 
 
 def generation_in_life(generation: int) -> tuple[int, int]:

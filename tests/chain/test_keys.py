@@ -9,7 +9,7 @@ from offchain.chain.coldkey import Coldkey
 from offchain.chain.errors import InsufficientFunds, NotRegistered, Reverted
 from offchain.chain.stakes import Family, Loan, family, lives_of, positions, waiting
 from offchain.keys import Signer
-from offchain.protocol.identifiers import RAO_PER_TAO
+from offchain.protocol.identifiers import RAO_PER_TAO, life_of
 from tests.chain.conftest import Localnet
 
 TAO = RAO_PER_TAO
@@ -37,9 +37,9 @@ def test_children__set_counted_and_revoked(anvil: Localnet) -> None:
     assert announced.announced == (Loan(other.address, ALL // 4, done.from_tick),)
     assert announced.children == ()
     anvil.jump_to(done.from_tick + 1)
-    lent = 40 * TAO * (ALL // 4) // ALL
-    assert staking.stake_for(one.address, netuid, done.from_tick) == 40 * TAO - lent
-    assert staking.stake_for(other.address, netuid, done.from_tick) == 10 * TAO + lent
+    lent, life = 40 * TAO * (ALL // 4) // ALL, life_of(netuid, 1)
+    assert staking.stake_for(one.address, life, done.from_tick) == 40 * TAO - lent
+    assert staking.stake_for(other.address, life, done.from_tick) == 10 * TAO + lent
     child = family(network, other.address, netuid)
     assert child == Family((), (), 0, (Loan(one.address, ALL // 4),), 0)
     ended = owner.set_children(one.address, netuid, {})

@@ -129,7 +129,7 @@ CONSTRUCTORS: dict[str, Callable[[Preset, Addresses, int], tuple[Any, ...]]] = {
         *(genesis, p.tick_seconds),
     ),
     "Keys": lambda p, a, genesis: (
-        *(a[name] for name in ("Tao", "Emission", "Staking", "Neurons")),
+        *(a[name] for name in ("Tao", "Emission", "Staking", "Neurons", "Subnets")),
         *(genesis, p.tick_seconds),
     ),
     "Weights": lambda p, a, genesis: (

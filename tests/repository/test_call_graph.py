@@ -29,7 +29,7 @@ DRAWN: dict[str, set[str]] = {
     "Weights": {"Neurons", "Subnets", "Staking"},
     "Neurons": {"Subnets", "Staking", "Emission", "Tao"},
     # swaps of keys and loans of stake: what Staking and Neurons keep but do not decide
-    "Keys": {"Staking", "Neurons", "Emission", "Tao"},
+    "Keys": {"Staking", "Neurons", "Subnets", "Emission", "Tao"},
     "Subnets": {"Emission", "Tao"},
     "Emission": {"Tao"},
     "Staking": {"Tao"},

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pools without subnets: `hotkey` and `other_hotkey` of `validator`, `foreign` of `stranger`."""
+"""Pools beside four subnets that nobody registered in: `hotkey` and `other_hotkey` of `validator`,
+`foreign` of `stranger`.
+"""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.contracts.deployment import MINIMAL, World, deploy_world, role_address
+from tests.contracts.deployment import World, role_address
+from tests.contracts.Keys.families import family_world
 from tests.contracts.Staking.actions import open_pool
 
 
 @pytest.fixture(scope="module")
 def moneyed() -> World:
-    """Token, emission, staking and keys; a test speaks for Neurons and Rewards."""
-    return deploy_world(MINIMAL, only=("Tao", "Emission", "Staking", "Keys"))
+    """Token, emission, staking, subnets and keys; a test speaks for Neurons and Rewards."""
+    return family_world()
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import boa
 import pytest
 from hypothesis import settings
 
-from tests.contracts.deployment import MINIMAL, RAO, World, deploy_world, role_address, seeded
+from tests.contracts.deployment import RAO, World, role_address, seeded
+from tests.contracts.Keys.families import SUBNETS, family_world
 from tests.contracts.Staking.actions import credit, open_pool, stake
 
 NETUID = 3
@@ -144,7 +145,8 @@ def test_set_children__circles_and_nonsense__revert(
         ("keys: unknown or retired hotkey", stranger, NETUID, [], [], stranger),
         ("keys: unknown or retired hotkey", third, NETUID, [stranger], [1], validator),
         ("keys: not a subnet", third, 0, [other_hotkey], [1], validator),
-        ("keys: not a subnet", third, 129, [other_hotkey], [1], validator),
+        ("keys: not a subnet", third, SUBNETS + 1, [other_hotkey], [1], validator),
+        ("keys: not a subnet", third, 2**16 + NETUID, [other_hotkey], [1], validator),
     ]
     for reason, key, netuid, children, shares, caller in cases:
         with boa.reverts(reason):
@@ -238,8 +240,7 @@ def random_life(seed: int, steps: int, **patched: object) -> None:
     and dividends reach pools to the rao.
     """
     chance = random.Random(seed)
-    only = ("Tao", "Emission", "Staking", "Keys")
-    world = deploy_world(MINIMAL, only=only, **patched)
+    world = family_world(**patched)
     owners = [role_address(f"owner {number}") for number in range(2)]
     keys = [role_address(f"family {number}") for number in range(5)]
     for number, key in enumerate(keys):

@@ -6,7 +6,8 @@ from __future__ import annotations
 import boa
 import pytest
 
-from tests.contracts.deployment import MINIMAL, RAO, World, deploy_world, role_address, seeded
+from tests.contracts.deployment import RAO, World, role_address, seeded
+from tests.contracts.Keys.families import family_world
 from tests.contracts.Staking.actions import credit, exit_fully, open_pool, stake
 
 COST = RAO // 10
@@ -217,8 +218,7 @@ def test_C10_seeded_bug__is_found(
     file, right, wrong = BUGS[name]
     contract = "Keys" if file == "Keys.vy" else "Staking"
     patched = {contract: seeded(contract, (file, right, wrong))}
-    only = ("Tao", "Emission", "Staking", "Keys")
-    world = deploy_world(MINIMAL, only=only, **patched)
+    world = family_world(**patched)
     for key in (hotkey, other_hotkey):
         open_pool(world, key, validator)
     with pytest.raises((AssertionError, ValueError)):

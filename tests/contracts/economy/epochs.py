@@ -131,6 +131,7 @@ class Epochs(Subnets):
         emission, settlement = self.world.emission, self.world.settlement
         shown = int(emission.pending_rao(subnet.netuid))
         withheld, pot = int(emission.withheld_rao()), int(settlement.pot_rao(subnet.netuid))
+        is_first = subnet.history.last_closed is None
         refuse = ("examiner: epoch is null",)
         sender = self.coldkeys[0]
         if not self.attempt(settlement.close, subnet.netuid, epoch, sender=sender, refuse=refuse):
@@ -139,6 +140,10 @@ class Epochs(Subnets):
                 raise Unexpected(f"I-28 epoch {epoch} with {revealed} rows cannot be closed")
             return False
         log = self.log("Settlement", "EpochClosed")
+        if is_first:
+            # a predecessor's
+            self.note_recycled(pot)
+            pot = 0
         number = boa.env.evm.patch.block_number
         words = (log.header, log.seats, log.generations, log.frozen_hash)
         record = subnet.history.epoch_closed(*words, number)

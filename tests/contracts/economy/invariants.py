@@ -14,6 +14,7 @@ from collections.abc import Callable
 import boa
 
 from offchain.protocol.hyperparameters import HYPERPARAMETERS
+from offchain.protocol.identifiers import generation_in_life, life_of
 from offchain.settlement.history import State
 from tests.contracts.economy.epochs import STATES
 from tests.contracts.economy.network import Network
@@ -218,14 +219,18 @@ def i_20_final_is_final(n: Network) -> None:
 
 def i_21_i_22_i_24_rewards_pays_what_it_received(n: Network) -> None:
     rewards = n.world.rewards
-    netuids = {s.netuid for s in (*n.subnets.values(), *n.retired)}
+    taken: dict[int, int] = {}
+    for number, claimed in n.claimed.items():
+        life = life_of(number >> 64, generation_in_life(number & 2**48 - 1)[0])
+        taken[life] = taken.get(life, 0) + sum(claimed)
     left = 0
-    for netuid in netuids:
-        received, paid = int(rewards.received_rao(netuid)), int(rewards.paid_rao(netuid))
-        assert paid <= received, f"I-21 netuid {netuid} paid {paid} of {received}"
+    for life in n.lives():
+        received, paid = int(rewards.received_rao(life)), int(rewards.paid_rao(life))
+        assert paid <= received, f"I-21 life {life:#x} paid {paid} of {received}"
         left += received - paid
-        claims = sum(sum(c) for number, c in n.claimed.items() if number >> 64 == netuid)
-        assert claims == paid, f"I-21 netuid {netuid} paid {paid}, claims took {claims}"
+        claims = taken.pop(life, 0)
+        assert claims == paid, f"I-21 life {life:#x} paid {paid}, claims took {claims}"
+    assert not taken, f"I-21 claims of lives that never were: {taken}"
     held = int(n.world.tao.balanceOf(rewards))
     assert held == left + n.donations["Rewards"], f"I-24 rewards holds {held}, owes {left}"
     for number, claimed in n.claimed.items():

@@ -18,6 +18,7 @@ import boa
 from eth_account.signers.local import LocalAccount
 
 from offchain.protocol.commits import Commitment, commit_hash
+from offchain.protocol.identifiers import Life, life_of
 from offchain.protocol.rows import row_hash
 from offchain.settlement.history import History
 from tests.contracts import life
@@ -196,6 +197,17 @@ class Network:
     def warp_to(self, tick: int) -> None:
         if tick > self.tick:
             self.warp(tick - self.tick)
+
+    # lives
+
+    def lives(self) -> list[Life]:
+        """Every subnet that there is or was, as the contracts key it."""
+        netuids = sorted({s.netuid for s in (*self.subnets.values(), *self.retired)})
+        return [
+            life_of(netuid, number)
+            for netuid in netuids
+            for number in range(1, int(self.world.subnets.incarnation_of(netuid)) + 1)
+        ]
 
     # calls
 

@@ -342,7 +342,6 @@ class Year:
         }
         people = sum(int(tao.balanceOf(a)) for a in economy.accounts - {*world.address.values()})
         people += int(tao.balanceOf(world.address["faucet"]))
-        netuids = {s.netuid for s in (*economy.subnets.values(), *economy.retired)}
         rewards = world.rewards
         return {
             "ticks": economy.tick,
@@ -362,7 +361,8 @@ class Year:
                 + int(world.staking.total_unbonding_rao())
                 + economy.donations["Staking"],
                 "Rewards": sum(
-                    int(rewards.received_rao(n)) - int(rewards.paid_rao(n)) for n in netuids
+                    int(rewards.received_rao(life)) - int(rewards.paid_rao(life))
+                    for life in economy.lives()
                 )
                 + economy.donations["Rewards"],
                 "Subnets": sum(s.lock_rao for s in economy.subnets.values())
