@@ -12,6 +12,7 @@ from offchain.chain.network import Network
 from offchain.chain.neurons import Axon, axon_from, model_from
 from offchain.chain.root import ROOT_NETUID
 from offchain.protocol.errors import ConfigError
+from offchain.protocol.identifiers import life_in
 from offchain.settlement.frozen import unpack_frozen
 from offchain.settlement.payouts import unpack_cumulatives
 from offchain.settlement.trace import unpack_trace
@@ -94,7 +95,7 @@ def read_metagraph(network: Network, netuid: int) -> Metagraph:
     axons = read_all(network.connection, [neurons.axon_query(netuid, u) for u in uids], at)
     models = read_all(network.connection, [neurons.model_query(i) for i in ids], at)
     seat_of = {s.uid: s.seat for s in neurons.seats_at(netuid, epoch, at) if s is not None}
-    earned = _earnings(network, netuid)
+    earned = _earnings(network, netuid, epoch)
     made = []
     for i, registration_id in enumerate(ids):
         uid = uids[i]
@@ -127,8 +128,10 @@ def read_metagraph(network: Network, netuid: int) -> Metagraph:
     )
 
 
-def _earnings(network: Network, netuid: int) -> _Earnings:
+def _earnings(network: Network, netuid: int, running_epoch: int) -> _Earnings:
     final = last_final(network, netuid)
+    if final is not None and life_in(netuid, final.epoch) != life_in(netuid, running_epoch):
+        final = None  # a predecessor's
     closed = closed_epoch(network, netuid, final.epoch) if final else None
     if final is None or closed is None:
         return _Earnings(None, (), {}, {}, {}, {})

@@ -47,7 +47,6 @@ class MinerPort(Generic[D]):
         self._stakes: dict[str, int] = {}  # of the seats' holders, by lower-case hotkey
         self._listeners: tuple[tuple[str, str, int], ...] = ()
         self._epoch: int | None = None
-        self._uids: set[int] = set()  # held since this process started: pay outlives a seat
         self._claims: list[Claim] = []  # what `claim` sends
 
     def domain(self) -> D:
@@ -148,22 +147,14 @@ class MinerPort(Generic[D]):
 
     def pay_due(self) -> tuple[int, int]:
         """(rao that this hotkey can claim now, wei that claiming it would cost)."""
-        network, uid = self._network, self._hotkey.uid()
-        if uid is not None:
-            self._uids.add(uid)
-        found = [c for u in sorted(self._uids) for c in open_claims(network, self._netuid, u)]
-        ids = [claim.registration_id for claim in found]
-        # a uid's earlier holders have claims too: theirs to pay for
-        keys = read_all(network.connection, [network.neurons.hotkey_query(i) for i in ids])
-        words = read_all(network.connection, [network.rewards.claimed_query(i) for i in ids])
-        self._claims, owed_rao = [], 0
-        for claim, key, word in zip(found, keys, words, strict=True):
-            if key.lower() == self._signer.address.lower():
-                so_far = claimed_from(word)
-                owed_rao += max(0, claim.server_cumulative_rao - so_far.server_rao)
-                owed_rao += max(0, claim.validator_cumulative_rao - so_far.validator_rao)
-                self._claims.append(claim)
-        self._claims = self._claims[:MAX_CLAIMS]
+        network = self._network
+        self._claims = open_claims(network, self._netuid, self._signer.address)[:MAX_CLAIMS]
+        queries = [network.rewards.claimed_query(c.registration_id) for c in self._claims]
+        owed_rao = 0
+        for claim, word in zip(self._claims, read_all(network.connection, queries), strict=True):
+            so_far = claimed_from(word)
+            owed_rao += max(0, claim.server_cumulative_rao - so_far.server_rao)
+            owed_rao += max(0, claim.validator_cumulative_rao - so_far.validator_rao)
         return owed_rao, self._claim_cost_wei() if self._claims else 0
 
     def claim(self) -> int:

@@ -72,23 +72,19 @@ def claim(
     hotkey: HotkeyName = "",
     everybody: Annotated[bool, typer.Option("--all", help="Claim for every neuron.")] = False,
 ) -> None:
-    """Claim what the last final epoch pays; anybody may claim for anybody.
+    """Claim what final epochs owe, also of a subnet that had this number before; anybody may claim
+    for anybody.
 
     evmtensor claim --netuid 1 --hotkey alice-hot --key alice
     """
     from offchain.chain.claims import open_claims
-    from offchain.chain.hotkey import Hotkey, not_registered, uid_now
+    from offchain.chain.hotkey import Hotkey
 
     session: Session = context.obj
     network = session.network
-    uid = None
-    if not everybody:
-        address = session.hotkey_address(hotkey)
-        uid = uid_now(network, netuid, address)
-        if uid is None:
-            raise not_registered(address, netuid)
+    address = None if everybody else session.hotkey_address(hotkey)
     with progress("claiming"):
-        claims = open_claims(network, netuid, uid)
+        claims = open_claims(network, netuid, address)
         paid = Hotkey(network, session.coldkey(key).sender, netuid).claim(claims)
     total = sum(c.server_rao + c.validator_rao for c in paid)
     text = f"claimed {tao(total)} TAO for {len(paid)} neurons" if paid else "nothing to claim"

@@ -88,9 +88,8 @@ class Office:
             log.info("reveal signed", netuid=self._netuid, epoch=window.epoch)
 
     def claim(self) -> int:
-        """Claim what the last final epoch owes this hotkey; rao paid, 0 if nothing was due."""
-        uid = self._hotkey.uid()
-        claims = [] if uid is None else open_claims(self._network, self._netuid, uid)
+        """Claim what final epochs owe this hotkey, in any life of the netuid; rao paid."""
+        claims = open_claims(self._network, self._netuid, self._hotkey.address)
         paid = sum(c.server_rao + c.validator_rao for c in self._hotkey.claim(claims))
         if paid:
             log.info("claimed", netuid=self._netuid, rao=paid)
