@@ -5,14 +5,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from offchain.chain.contract import Place
 from offchain.chain.emission import SharesSet
 from offchain.chain.events import read_events
 from offchain.chain.hotkey import final_result
 from offchain.chain.network import Network
+from offchain.chain.settlement import EpochFinalized
 from offchain.chain.subnet_history import SubnetHistory
+from offchain.chain.subnets import SubnetCreated, SubnetEvicted, SubnetStarted
 from offchain.settlement.history import ClosedEpoch, History, State
 from offchain.settlement.payouts import Cumulative, PayTree, settle
-from offchain.settlement.root import ROOT_NETUID, shares
+from offchain.settlement.root import COLUMNS, ROOT_NETUID, shares
 from offchain.watcher.words import WrongWord, wrong_words
 
 SHOWN_WORDS = 4  # in the sentence; all of them are in the JSON
@@ -73,13 +76,15 @@ def verify_epoch(network: Network, netuid: int, epoch: int) -> Verification:
 def _final_root(network: Network, record: ClosedEpoch, history: History) -> Verification:
     """The root has no tree: its word is the share vector that its trace gave to Emission.
 
-    Which subnets had ended by then is not in the logs of settlement, so that a share of 0 is taken
-    as it is; every other share has to be the one that the inputs give.
+    Subnets that had ended by then have no share; which those are, the logs of Subnets say.
     """
     words = _words(record, history)
-    given = _shares_set(network, record)
-    wanted = shares(record.frozen, history.result(record.epoch).trace, record.frozen.generations)
-    is_right = not words and (given is None or _are_those(given, wanted))
+    final = final_result(network, record.netuid, record.epoch)
+    assert final is not None  # its history says that it is final
+    given = _shares_set(network, final)
+    living = _living_at(network, final.at)
+    wanted = shares(record.frozen, history.result(record.epoch).trace, living)
+    is_right = not words and given == wanted
     if words:
         text = f"is final and WRONG: {_list(words)}"
     elif given is None:
@@ -102,10 +107,8 @@ def _final_root(network: Network, record: ClosedEpoch, history: History) -> Veri
     )
 
 
-def _shares_set(network: Network, record: ClosedEpoch) -> tuple[int, ...] | None:
+def _shares_set(network: Network, final: EpochFinalized) -> tuple[int, ...] | None:
     """What Emission was told in the transaction that made an epoch of the root final."""
-    final = final_result(network, record.netuid, record.epoch)
-    assert final is not None  # its history says that it is final
     block = final.at.block_number
     for event in read_events(network.emission, SharesSet, block, block):
         if event.at.transaction_hash == final.at.transaction_hash:
@@ -113,10 +116,29 @@ def _shares_set(network: Network, record: ClosedEpoch) -> tuple[int, ...] | None
     return None
 
 
-def _are_those(given: tuple[int, ...], wanted: tuple[int, ...] | None) -> bool:
-    if wanted is None:
-        return False
-    return all(one in (0, other) for one, other in zip(given, wanted, strict=True))
+def _living_at(network: Network, place: Place) -> tuple[int, ...]:
+    """Incarnation of every started subnet when a log was written, 0 for none."""
+    subnets, first = network.subnets, network.deployment.first_block
+    life: list[SubnetCreated | SubnetStarted | SubnetEvicted] = []
+    for kind in (SubnetCreated, SubnetStarted, SubnetEvicted):
+        life += read_events(subnets, kind, first, place.block_number)
+    created: dict[int, int] = {}
+    started: dict[int, int] = {}
+    for event in sorted(life, key=lambda event: _order(event.at)):
+        if _order(event.at) > _order(place):
+            break
+        match event:
+            case SubnetCreated(netuid=netuid, incarnation=incarnation):
+                created[netuid] = incarnation
+            case SubnetStarted(netuid=netuid) if netuid != ROOT_NETUID:
+                started[netuid] = created[netuid]
+            case SubnetEvicted(netuid=netuid):
+                started.pop(netuid, None)
+    return tuple(started.get(column + 1, 0) for column in range(COLUMNS))
+
+
+def _order(place: Place) -> tuple[int, int]:
+    return place.block_number, place.log_index
 
 
 def true_pay(history: History, epoch: int) -> tuple[tuple[Cumulative, ...], int | None]:
