@@ -436,12 +436,14 @@ def demand(netuid: uint256, epoch: uint256, column_block: uint256):
     @notice Ask to see a bonds block of the last final epoch. Until it is answered or expires, nothing is proposed or
             finalized on top of that epoch. The deposit pays whoever answers; approve it before.
     @param netuid Number of the subnet.
-    @param epoch A final epoch whose next closed epoch is neither final nor void.
+    @param epoch A final epoch of the subnet that has the number now, whose next closed epoch is neither final nor void.
     @param column_block Number of the block; each can be asked for once.
     """
     key: uint256 = slots._key(netuid, epoch)
     record: ISettlement.Epoch = slots._load(key)
-    assert self._is_last_final(key, record), "settlement: not the last final"
+    # what is no more has no next epoch: nobody has to keep its bonds
+    is_alive: bool = staticcall SUBNETS.incarnation_of(netuid) == ids._incarnation(epoch)
+    assert is_alive and self._is_last_final(key, record), "settlement: not the last final"
     assert column_block < self._blocks(record), "settlement: no such block"
 
     deadline_tick: uint256 = ticks._tick() + record.window_ticks

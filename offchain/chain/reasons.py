@@ -79,7 +79,7 @@ NEXT_STEP: dict[str, str] = {
     "settlement: too early to void": f"Wait three tempos after the close. {_STATUS}",
     "settlement: too early": f"Wait. {_STATUS}",
     "settlement: nothing to withdraw": _NOTHING_TO_DO,
-    "settlement: not the last final": "Ask for a block of the last final epoch.",
+    "settlement: not the last final": "Ask for a block of a living subnet's last final epoch.",
     "settlement: demand expired": _NOTHING_TO_DO,
     "slots: not live": "The proposal has ended; look for a newer one.",
     # staking

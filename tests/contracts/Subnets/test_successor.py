@@ -17,7 +17,7 @@ from tests.contracts import life
 from tests.contracts.deployment import MINIMAL, RAO, World, deploy_world, role_address, seeded
 from tests.contracts.Rewards.payroll import Pay, Payroll
 from tests.contracts.Subnets.successor import replace_subnet
-from tests.contracts.Subnets.test_whole_life import open_market
+from tests.contracts.Subnets.test_whole_life import PROPOSER, open_market
 from tests.contracts.Weights.voting import Voting
 
 ALL = 65_535
@@ -184,6 +184,31 @@ def test_pot__of_a_predecessor__is_recycled() -> None:
     the_pot_is_recycled()
 
 
+def demands_end_with_their_subnet(**patched: Any) -> None:
+    """Nothing builds on the last final epoch of an evicted subnet, so nobody must answer for it."""
+    world = deploy_world(**patched)
+    assert life.create(world) == NETUID
+    old = open_market(world, ["old validator", "old validator 2"], ["old miner", "old miner 2"])
+    old.vote(0)
+    old.close(0)
+    old.propose(0)
+    old.finalize(0)
+    asker, settlement = role_address("asker"), world.settlement
+    world.give(asker, 10 * RAO, settlement.address)
+    with boa.env.anchor():
+        settlement.demand(NETUID, 0, 0, sender=asker)
+    replace_subnet(world, NETUID)
+    with boa.reverts("settlement: not the last final"):
+        settlement.demand(NETUID, 0, 0, sender=asker)
+    # the bond of whoever made it final is free
+    settlement.release(NETUID, 0)
+    assert settlement.withdrawable_rao(PROPOSER) > settlement.bond_rao(NETUID, 0)
+
+
+def test_demand__of_an_evicted_subnet__is_refused() -> None:
+    demands_end_with_their_subnet()
+
+
 BUGS: dict[str, tuple[Callable[..., None], str, tuple[str, str, str]]] = {
     "loans are noted under the netuid": (
         loans_end_with_their_subnet,
@@ -213,6 +238,11 @@ BUGS: dict[str, tuple[Callable[..., None], str, tuple[str, str, str]]] = {
             "(epoch >> LIFE_EPOCH_BITS) << 16 | netuid",
             "netuid",
         ),
+    ),
+    "an evicted subnet is asked for bonds": (
+        demands_end_with_their_subnet,
+        "Settlement",
+        ("Settlement.vy", "assert is_alive and self._is", "assert self._is"),
     ),
     "the pot is inherited": (
         the_pot_is_recycled,
