@@ -12,6 +12,7 @@ from enum import Enum
 
 from offchain.protocol.domains import keccak
 from offchain.protocol.errors import ConsensusMismatch, InvalidSubmission
+from offchain.protocol.identifiers import incarnation_of_epoch
 from offchain.settlement.frozen import Frozen, frozen_hash, unpack_frozen
 from offchain.settlement.payouts import Cumulative, unpack_cumulatives
 from offchain.settlement.result import EpochResult, Matrix, compute
@@ -166,19 +167,31 @@ class History:
 
     def block_zeroed(self, epoch: int, column_block: int) -> None:
         """Nobody could show a bonds block of a final epoch: it counts as zero from now on."""
+        if self._is_over(epoch):
+            return
         self.epochs[epoch].zeroed.add(column_block)
         self.epochs[epoch].demands.pop(column_block, None)
         self._forget_after(epoch)
 
     def block_demanded(self, epoch: int, column_block: int, demand: Demand) -> None:
         """While a block is asked for, nothing is proposed or finalized on its final epoch."""
+        if self._is_over(epoch):
+            return
         self.epochs[epoch].demands[column_block] = demand
 
     def block_answered(self, epoch: int, column_block: int, bonds: Sequence[int]) -> None:
         """What a final proposal named was shown; the next epoch builds on it, true or not."""
+        if self._is_over(epoch):
+            return
         self.epochs[epoch].shown[column_block] = tuple(bonds)
         self.epochs[epoch].demands.pop(column_block, None)
         self._forget_after(epoch)
+
+    def _is_over(self, epoch: int) -> bool:
+        """Whether an epoch was forgotten, so that nothing can build on it: of a subnet that was
+        evicted, whose last final epoch has no successor and can be spoken of for ever.
+        """
+        return self.origin is not None and epoch < self.origin
 
     def _forget_after(self, epoch: int) -> None:
         self._results = {e: r for e, r in self._results.items() if e <= epoch}
@@ -195,6 +208,14 @@ class History:
     def last_final(self) -> int | None:
         """Newest final epoch."""
         return max((e for e, r in self.epochs.items() if r.state is State.FINAL), default=None)
+
+    def newest_of_lives(self, state: State | None = None) -> list[int]:
+        """The newest epoch, or the newest in a state, of every subnet that the netuid has had."""
+        newest: dict[int, int] = {}
+        for epoch, record in sorted(self.epochs.items()):
+            if state is None or record.state is state:
+                newest[incarnation_of_epoch(epoch)] = epoch
+        return list(newest.values())
 
     def parent_of(self, epoch: int) -> ClosedEpoch | None:
         """The record that an epoch builds on, void ones included; None if it was forgotten."""
@@ -268,12 +289,15 @@ class History:
         """Drop what is older than the `keep` newest final epochs; whether there was anything.
 
         The oldest one that stays is final, so everything before it is resolved for good: its true
-        bonds and its fingerprint stand for all that it followed from.
+        bonds and its fingerprint stand for all that it followed from. Only an epoch of a subnet
+        that was evicted may still be open then, and is waited for.
         """
         finals = sorted(e for e, r in self.epochs.items() if r.state is State.FINAL)
         if len(finals) <= keep or min(self.epochs) == finals[-keep]:
             return False
         first = finals[-keep]
+        if any(e < first and r.state is State.CLOSED for e, r in self.epochs.items()):
+            return False
         fingerprint, bonds = self.fingerprint(first), self.true_bonds(first)
         self.begin_at(first, fingerprint, bonds)
         return True

@@ -18,20 +18,25 @@ def look(network: Network, history: History, tick: int, account: str, *, settles
         for record in history.epochs.values()
         if record.live is not None and record.state is State.CLOSED
     ]
-    last = None if history.last_closed is None else history.epochs[history.last_closed]
-    newest = last.live.proposal_id if last is not None and last.live is not None else 0
+    newest = [
+        record.live.proposal_id
+        for record in (history.epochs[epoch] for epoch in history.newest_of_lives())
+        if record.live is not None
+    ]
     settlement = network.settlement
-    queries = [settlement.query("proposal_of", i) for i in (*live, newest)]
+    queries = [settlement.query("proposal_of", i) for i in (*live, *newest)]
     queries += [settlement.query("proven_of", i) for i in live]
     answers = read_all(network.connection, queries)
-    posted, proven = answers[: len(live)], answers[len(live) + 1 :]
+    posted, proven = answers[: len(live)], answers[len(live) + len(newest) :]
     return Outlook(
         tick=tick,
         proposed_ticks={i: int(found[1]) for i, found in zip(live, posted, strict=True)},
         proven={i: int(word) for i, word in zip(live, proven, strict=True)},
         closable=_closable(network, history.netuid, tick) if settles else None,
         account=account,
-        locked_rao=int(answers[len(live)][2]),
+        locked_rao={
+            i: int(found[2]) for i, found in zip(newest, answers[len(live) :], strict=False)
+        },
     )
 
 

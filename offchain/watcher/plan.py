@@ -74,7 +74,8 @@ class Outlook:
 
     tick: of the newest block. proposed_ticks, proven: of the live proposals, by id; proven has bit
     b for block b and bit 255 for the sums. closable: an epoch that may be closed, and since when.
-    account: the watcher's own. locked_rao: the bond of the newest closed epoch's proposal.
+    account: the watcher's own. locked_rao: bonds that are still there, of the newest closed epochs
+    of all lives, by proposal id.
     """
 
     tick: int
@@ -82,7 +83,7 @@ class Outlook:
     proven: Mapping[int, int] = field(default_factory=dict)
     closable: tuple[int, int] | None = None
     account: str = ""
-    locked_rao: int = 0
+    locked_rao: Mapping[int, int] = field(default_factory=dict)
 
 
 def moves(history: History, outlook: Outlook, mandate: Mandate) -> list[Move]:
@@ -131,10 +132,17 @@ def _challenge(record: ClosedEpoch, fault: Fault | None) -> Move:
 
 
 def _demands(history: History, outlook: Outlook, mandate: Mandate) -> list[Move]:
-    """Show what others ask for, ask for what nobody has shown, and end what nobody showed."""
-    last = history.last_final
-    if last is None:
-        return []
+    """Show what others ask for, ask for what nobody has shown, and end what nobody showed.
+
+    What was asked in a subnet that was evicted since is still answered: it holds somebody's bond.
+    """
+    found = []
+    for last in history.newest_of_lives(State.FINAL):
+        found += _demands_of(last, history, outlook, mandate)
+    return found
+
+
+def _demands_of(last: int, history: History, outlook: Outlook, mandate: Mandate) -> list[Move]:
     record = history.epochs[last]
     found = []
     for block, demand in sorted(record.demands.items()):
@@ -144,7 +152,7 @@ def _demands(history: History, outlook: Outlook, mandate: Mandate) -> list[Move]
                 found.append(move)
         elif demand.account == outlook.account or mandate.settle:
             found.append(Move(Verb.EXPIRE, history.netuid, last, block=block))
-    if can_be_demanded(record, history):
+    if last == history.last_final and can_be_demanded(record, history):
         found += [
             Move(Verb.DEMAND, history.netuid, last, block=block)
             for block in unknown_blocks(record, history)
@@ -197,15 +205,15 @@ def _reopen(record: ClosedEpoch, history: History, outlook: Outlook) -> list[Mov
 
 
 def _release(history: History, outlook: Outlook) -> list[Move]:
-    """The watcher's own bond, when no epoch follows the one that it made final."""
-    last = history.last_closed
-    if last is None:
-        return []
-    record = history.epochs[last]
-    if record.state is not State.FINAL or record.live is None or record.demands:
-        return []
-    header = record.frozen.header
-    is_old = outlook.tick >= void_from(header.closed_tick, header.tempo)
-    if is_old and outlook.locked_rao and record.live.proposer == outlook.account:
-        return [Move(Verb.RELEASE, record.netuid, last, record.live.proposal_id)]
-    return []
+    """The watcher's own bonds, where no epoch follows the one that it made final."""
+    found = []
+    for last in history.newest_of_lives():
+        record = history.epochs[last]
+        if record.state is not State.FINAL or record.live is None or record.demands:
+            continue
+        header, number = record.frozen.header, record.live.proposal_id
+        is_old = outlook.tick >= void_from(header.closed_tick, header.tempo)
+        is_mine = outlook.locked_rao.get(number, 0) and record.live.proposer == outlook.account
+        if is_old and is_mine:
+            found.append(Move(Verb.RELEASE, record.netuid, last, number))
+    return found

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Small closed epochs without a chain: two seats, sixteen uids."""
 
+from offchain.protocol.identifiers import first_epoch, incarnation_of_epoch
 from offchain.protocol.rows import fold_row, pack_row, row_hash, row_sum
 from offchain.settlement.frozen import (
     FrozenSeat,
@@ -18,7 +19,10 @@ SHARES = {0: 3 << 30, 1: 1 << 30}  # three quarters and one quarter, Q32
 
 
 def close(history: History, epoch: int, *, closed_tick: int = 100) -> None:
-    """Feed a closed epoch whose parent is the last closed one."""
+    """Feed a closed epoch whose parent is the last closed one of its life."""
+    life = incarnation_of_epoch(epoch)
+    last = history.last_closed
+    is_first = last is None or incarnation_of_epoch(last) != life
     seats = tuple(
         FrozenSeat(seat, 1, SHARES[seat], row_sum(row), True, True, True, 1 + seat)
         for seat, row in ROWS.items()
@@ -27,18 +31,18 @@ def close(history: History, epoch: int, *, closed_tick: int = 100) -> None:
     header = Header(
         netuid=NETUID,
         epoch=epoch,
-        incarnation=1,
+        incarnation=life,
         max_uids=N,
         seats=2,
         owner_uid=None,
         kappa_u16=32_767,
         bonds_penalty_u16=65_535,
         bonds_moving_average_ppm=900_000,
-        start_tick=T * epoch,
+        start_tick=T * (epoch - first_epoch(life)),
         tempo=T,
         reveal_ticks=R,
         window_ticks=W,
-        parent_epoch=history.last_closed,
+        parent_epoch=None if is_first else last,
         rao_emission=10**9,
         owner_rao=1,
         proposer_rao=1,

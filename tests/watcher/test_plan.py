@@ -3,6 +3,7 @@
 
 import pytest
 
+from offchain.protocol.identifiers import first_epoch
 from offchain.settlement.history import Demand, History
 from offchain.settlement.trace import bonds_words
 from offchain.watcher.plan import PATIENCE_TICKS, Mandate, Move, Outlook, Verb, moves
@@ -180,8 +181,72 @@ def test_history__parent_is_voided__the_child_builds_on_no_bonds(history):
 def test_moves__own_bond_after_the_last_epoch__released_when_due(history):
     proposal_id = final(history)
     release = Move(Verb.RELEASE, NETUID, 0, proposal_id)
-    mine = {"account": "0xproposer", "locked_rao": 10**9}
+    mine = {"account": "0xproposer", "locked_rao": {proposal_id: 10**9}}
     assert moves_of(history, 100 + 3 * T, **mine) == [release]
     assert moves_of(history, 99 + 3 * T, **mine) == []
     assert moves_of(history, 100 + 3 * T, account="0xproposer") == []
-    assert moves_of(history, 100 + 3 * T, account="0xother", locked_rao=10**9) == []
+    assert moves_of(history, 100 + 3 * T, account="0xother", locked_rao=mine["locked_rao"]) == []
+
+
+SECOND = first_epoch(2)
+
+
+def second_life(history) -> None:
+    """The netuid's second subnet has a final epoch, too."""
+    close(history, SECOND, closed_tick=500)
+    final(history, SECOND)
+
+
+def test_moves__demand_of_a_subnet_that_was_evicted__is_still_answered_and_ended(history):
+    final(history)
+    history.block_demanded(0, 0, Demand("0xasker", 600))
+    second_life(history)
+    assert moves_of(history, 599) == [Move(Verb.ANSWER, NETUID, 0, block=0)]
+    assert moves_of(history, 600, mandate=SETTLE) == [Move(Verb.EXPIRE, NETUID, 0, block=0)]
+
+
+def test_moves__unknown_bonds_of_a_subnet_that_was_evicted__nobody_asks_for_them(history):
+    final(history, change=5)
+    second_life(history)
+    assert moves_of(history) == []
+
+
+def test_moves__own_bonds_in_both_lives__released_when_due(history):
+    old = final(history)
+    second_life(history)
+    new = history.epochs[SECOND].final_id
+    mine = {"account": "0xproposer", "locked_rao": {old: 10**9, new: 10**9}}
+    released = [Move(Verb.RELEASE, NETUID, 0, old)]
+    assert moves_of(history, 499 + 3 * T, **mine) == released
+    released.append(Move(Verb.RELEASE, NETUID, SECOND, new))
+    assert moves_of(history, 500 + 3 * T, **mine) == released
+    mine["locked_rao"] = {new: 10**9}
+    assert moves_of(history, 500 + 3 * T, **mine) == released[1:]
+
+
+def test_forget__open_epoch_of_a_subnet_that_was_evicted__is_waited_for(history):
+    final(history)
+    close(history, 1)
+    proposal_id = propose(history, 1)
+    for epoch in range(SECOND, SECOND + 4):
+        close(history, epoch)
+        final(history, epoch)
+    assert not history.forget(2)
+    history.epoch_finalized(1, proposal_id, ())
+    assert history.forget(2)
+    assert sorted(history.epochs) == [SECOND + 2, SECOND + 3]
+
+
+def test_history__word_about_what_was_forgotten__changes_nothing(history):
+    """Whoever asked an evicted subnet for a block can end that as late as they like."""
+    final(history)
+    for epoch in range(SECOND, SECOND + 3):
+        close(history, epoch)
+        final(history, epoch)
+    assert history.forget(1)
+    words = history.fingerprint(SECOND + 2)
+    history.block_demanded(0, 0, Demand("0xasker", 600))
+    history.block_answered(0, 0, (1, 2))
+    history.block_zeroed(0, 0)
+    assert sorted(history.epochs) == [SECOND + 2]
+    assert history.fingerprint(SECOND + 2) == words

@@ -201,9 +201,7 @@ def test_stake_moved_away__its_old_seat_falls_to_anybody_with_stake(world, runni
 def test_C4_seeded__pokes_by_current_stake__are_sniped(attack):
     bug = (
         "Neurons.vy",
-        "STAKING.stake_for(\n"
-        "        hotkeys._hotkey_of(registration_id), ids._netuid(registration_id), tick\n"
-        "    )",
+        "STAKING.stake_for(hotkeys._hotkey_of(registration_id), life, tick)",
         "STAKING.stake_of(hotkeys._hotkey_of(registration_id))",
     )
     world = deploy_world(MINIMAL, Neurons=seeded("Neurons", bug))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import boa
 import pytest
 
+from offchain.protocol.identifiers import life_of
 from tests.contracts.deployment import role_address
 from tests.contracts.Rewards.payroll import Pay, Payroll
 
@@ -57,8 +58,9 @@ def test_add_root__last_epoch_of_an_evicted_subnet_after_the_next_ones_first__bo
     payroll.rewards.add_root(payroll.netuid, 7, b"\x12" * 32, 5, 4, sender=payroll.settlement)
     assert payroll.rewards.root_of(payroll.netuid, first) == ROOT
     assert payroll.rewards.root_of(payroll.netuid, 7) == b"\x12" * 32
-    assert payroll.rewards.received_rao(payroll.netuid) == 7
-    with boa.reverts("rewards: root is there"):
+    assert payroll.rewards.received_rao(life_of(payroll.netuid, 1)) == 4
+    assert payroll.rewards.received_rao(life_of(payroll.netuid, 2)) == 3
+    with boa.reverts("rewards: not a later epoch"):
         payroll.rewards.add_root(payroll.netuid, 7, ROOT, 5, 4, sender=payroll.settlement)
     with boa.reverts("rewards: not a later epoch"):
         payroll.rewards.add_root(payroll.netuid, first, ROOT, 4, 3, sender=payroll.settlement)

@@ -14,7 +14,13 @@ from typing import Any
 import boa
 import pytest
 
-from offchain.protocol.identifiers import first_epoch, generation_in_life, unpack_registration_id
+from offchain.protocol.identifiers import (
+    first_epoch,
+    generation_in_life,
+    life_in,
+    life_of,
+    unpack_registration_id,
+)
 from offchain.protocol.rows import pack_row
 from offchain.settlement.history import History, Proposal
 from offchain.settlement.payouts import PayTree, unpack_cumulatives
@@ -95,10 +101,11 @@ class Market:
         tree = PayTree(record.frozen, cumulatives, chain_id, self.world.address["Rewards"])
         registration_id = NETUID << 64 | uid << 48 | record.frozen.generations[uid]
         due = cumulatives[uid]
-        before = self.world.rewards.paid_rao(NETUID)
+        subnet = life_in(NETUID, epoch)
+        before = self.world.rewards.paid_rao(subnet)
         claim = (epoch, registration_id, due.server_rao, due.validator_rao, tree.proof(uid))
         self.world.rewards.claim(NETUID, claim)
-        return int(self.world.rewards.paid_rao(NETUID) - before)
+        return int(self.world.rewards.paid_rao(subnet) - before)
 
     @staticmethod
     def logs(contract: Any, name: str) -> list[Any]:
@@ -191,8 +198,9 @@ def whole_life(world: World) -> None:
     assert all(paid > 0 for paid in new_paid)
     assert all(old.claim(4, uid) == 0 for uid in range(4))
     assert all(new.claim(FIRST, uid) == 0 for uid in range(4))
-    received, paid = world.rewards.received_rao(NETUID), world.rewards.paid_rao(NETUID)
-    assert received == paid
+    for number in (1, 2):
+        subnet = life_of(NETUID, number)
+        assert world.rewards.received_rao(subnet) == world.rewards.paid_rao(subnet) > 0
     new.vote(FIRST + 2)
     assert new.close(FIRST + 2).frozen.header.parent_epoch == FIRST
     new.propose(FIRST + 2)
@@ -212,7 +220,7 @@ def test_whole_life__evicted_and_reused__both_lives_pay_their_own(full: World) -
             "Neurons",
             ("modules/registration_id.vy", "(epoch >> LIFE_EPOCH_BITS) << 16 | netuid", "netuid"),
         ),
-        ("Rewards", ("Rewards.vy", "epoch >= newest or is_of_evicted", "epoch >= newest")),
+        ("Rewards", ("Rewards.vy", "ids._life(netuid, epoch)", "netuid")),
         ("Subnets", ("Subnets.vy", "- 1) << ids.LIFE_EPOCH_BITS", "- 1) << 0")),
         ("Subnets", ("Subnets.vy", "    eras._end(netuid)\n", "")),
     ],
