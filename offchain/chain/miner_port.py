@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
+import structlog
+
 from offchain.chain.claims import open_claims
 from offchain.chain.coldkey import Coldkey
 from offchain.chain.contract import read_all
@@ -20,6 +22,8 @@ from offchain.chain.rewards import MAX_CLAIMS, Claim, claimed_from
 from offchain.chain.transactions import Sender
 from offchain.keys.signer import Signer
 from offchain.protocol.errors import ConfigError
+
+log = structlog.get_logger("evmtensor.miner")
 
 D = TypeVar("D")
 NO_MODEL = bytes(32)
@@ -47,6 +51,7 @@ class MinerPort(Generic[D]):
         self._stakes: dict[str, int] = {}  # of the seats' holders, by lower-case hotkey
         self._listeners: tuple[tuple[str, str, int], ...] = ()
         self._epoch: int | None = None
+        self._incarnation = 0  # of the subnet as of the last look; 0: not looked yet
         self._claims: list[Claim] = []  # what `claim` sends
 
     def domain(self) -> D:
@@ -76,6 +81,7 @@ class MinerPort(Generic[D]):
         tick = network.clock.ticks.tick_at(head.timestamp)
         if self._known_until is not None and tick < self._known_until:
             return  # seats are fixed while an epoch runs, and stake only orders their requests
+        self._notice_eviction()
         epoch, known_until = self._running(tick)
         seats = network.neurons.seats_at(self._netuid, epoch, head.number)
         held = [seat for seat in seats if seat is not None]
@@ -97,6 +103,18 @@ class MinerPort(Generic[D]):
         )
         self._known_until = known_until
         self._epoch = None if known_until is None else epoch
+
+    def _notice_eviction(self) -> None:
+        """Say it once when another subnet has taken the number."""
+        incarnation = self._network.subnets.incarnation_of(self._netuid)
+        if self._incarnation not in (0, incarnation):
+            log.warning(
+                "evicted", netuid=self._netuid,
+                reason=f"subnet {self._netuid} was evicted; another one has its number now",
+                next_step="What it paid can still be claimed. To mine in the new one, register in "
+                "it and start again.",
+            )  # fmt: skip
+        self._incarnation = incarnation
 
     def _running(self, tick: int) -> tuple[int, int | None]:
         """The running epoch and the tick at which it ends; None before the start: pokes go on."""

@@ -170,7 +170,7 @@ class Validator:
         round_number = 0
         while True:
             snapshot = self.roster.snapshot
-            if snapshot is None or snapshot.window is None:
+            if snapshot is None or snapshot.window is None or self._settler.is_evicted:
                 await asyncio.sleep(self.settings.poll_seconds)
                 continue
             examinees = [n for n in snapshot.neurons if n.uid not in snapshot.seat_uids]

@@ -40,6 +40,8 @@ class Memory:
     hopeless: set[Duty] = field(default_factory=set)
     warned: dict[Verb, int] = field(default_factory=dict)  # the epoch of the last warning
     claimed_epoch: int = -1
+    incarnation: int = 0  # of the subnet that this process works in
+    is_evicted: bool = False
     withdrawn_epoch: int = -1
 
 
@@ -80,6 +82,11 @@ class Settler:
         """The subnet's settlement as of the last step."""
         return self._follower.history
 
+    @property
+    def is_evicted(self) -> bool:
+        """Whether another subnet has the number now: nothing more is measured or committed."""
+        return self._memory.is_evicted
+
     def stop(self) -> None:
         """Begin nothing more; a step that runs ends after the transaction it waits for."""
         self._stopping = True
@@ -98,6 +105,10 @@ class Settler:
         if head.hash == self._memory.head_hash:
             return  # nothing can have changed
         tick = self._network.clock.ticks.tick_at(head.timestamp)
+        if self._notice_eviction():
+            self._settle_what_is_left(tick)
+            self._memory.head_hash = head.hash
+            return
         window = self._view.window(tick)
         self._look(window, head)
         self._follower.poll()
@@ -123,6 +134,35 @@ class Settler:
                 next_step=error.next_step,
             )  # fmt: skip
             self._memory.warned[duty.verb] = duty.epoch
+
+    def _notice_eviction(self) -> bool:
+        """Whether another subnet has taken the number since this process began; said once.
+
+        A successor has other miners, tasks and rules: who wants to validate there says so.
+        """
+        memory, netuid = self._memory, self._hotkey.netuid
+        incarnation = self._network.subnets.incarnation_of(netuid)
+        memory.incarnation = memory.incarnation or incarnation
+        if incarnation != memory.incarnation and not memory.is_evicted:
+            memory.is_evicted = True
+            log.warning(
+                "evicted", netuid=netuid,
+                reason=f"subnet {netuid} was evicted; another one has its number now",
+                next_step="What was closed is settled and claimed. To validate in the new one, "
+                "register in it and start again.",
+            )  # fmt: skip
+        return memory.is_evicted
+
+    def _settle_what_is_left(self, tick: int) -> None:
+        """Bring closed epochs of the evicted subnet to their end, and claim."""
+        self._follower.poll()
+        left = self._view.left_over(self.history, self._memory.incarnation)
+        due = duties(tick, None, left, wants_seat=False)
+        for duty in due:
+            if not self._stopping and duty not in self._memory.hopeless:
+                self._perform(duty)
+        if not due and not self._stopping:
+            self._collect()
 
     def _perform(self, duty: Duty) -> None:
         """One duty; whatever it meets concerns this duty only."""

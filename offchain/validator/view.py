@@ -80,14 +80,27 @@ class View:
 
     def past(self, running: EpochWindow, tick: int, history: History) -> list[EpochState]:
         """Earlier epochs that are not resolved: closed ones of any age, the last two otherwise."""
-        unresolved = [r for r in history.epochs.values() if r.state is State.CLOSED]
-        states = {r.epoch: self._closed_epoch(r, running, history) for r in unresolved}
+        oldest = running.epoch - ANSWERED_EPOCHS
+        states = {
+            r.epoch: self._closed_epoch(
+                r, self.seats(r.epoch).mine if r.epoch >= oldest else None, history
+            )
+            for r in _unresolved(history)
+        }
         first = first_epoch(incarnation_of_epoch(running.epoch))
         for epoch in range(max(first, running.epoch - ANSWERED_EPOCHS), running.epoch):
             window = None if epoch in history.epochs else self._window_of(epoch)
             if window is not None:
                 states[epoch] = self._unclosed_epoch(window, tick)
         return [states[epoch] for epoch in sorted(states)]
+
+    def left_over(self, history: History, incarnation: int) -> list[EpochState]:
+        """Closed epochs of a subnet that was evicted, which still become final."""
+        return [
+            self._closed_epoch(record, None, history)
+            for record in _unresolved(history)
+            if record.frozen.header.incarnation == incarnation
+        ]
 
     def _unclosed_epoch(self, window: EpochWindow, tick: int) -> EpochState:
         successor = self._window_of(window.epoch + 1)
@@ -133,12 +146,8 @@ class View:
             for epoch in [e for e in known if e < before]:
                 del known[epoch]
 
-    def _closed_epoch(
-        self, record: ClosedEpoch, running: EpochWindow, history: History
-    ) -> EpochState:
+    def _closed_epoch(self, record: ClosedEpoch, mine: Seat | None, history: History) -> EpochState:
         header = record.frozen.header
-        answered = record.epoch >= running.epoch - ANSWERED_EPOCHS
-        mine = self.seats(record.epoch).mine if answered else None
         proposed_tick, proven = self._proposal(record)
         return EpochState(
             window=EpochWindow(
@@ -174,3 +183,8 @@ class View:
             ],
         )
         return int(proposal[1]), int(proven)
+
+
+def _unresolved(history: History) -> list[ClosedEpoch]:
+    """Closed and neither final nor void, oldest first."""
+    return [r for _, r in sorted(history.epochs.items()) if r.state is State.CLOSED]

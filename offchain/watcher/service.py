@@ -31,7 +31,7 @@ from offchain.protocol.errors import (
     EvmtensorError,
     InvalidSubmission,
 )
-from offchain.protocol.identifiers import Tick
+from offchain.protocol.identifiers import Tick, incarnation_of_epoch
 from offchain.protocol.phases import final_from
 from offchain.settlement.history import History
 from offchain.watcher.accounts import AccountBook, Accounts
@@ -125,6 +125,7 @@ class Watcher:
         self._next_withdraw = 0
         self._head_hash = ""
         self._outlooks: dict[int, Outlook] = {}
+        self._lives: dict[int, int] = {}
         self._rebuild()
         self._dispatcher.recover()
 
@@ -205,6 +206,7 @@ class Watcher:
     def _moves(self, netuid: int, tick: int) -> list[Move]:
         """What is to be done in one subnet; a subnet that does not add up stops no other."""
         history = self._histories.of(netuid)
+        self._notice_life(history)
         try:
             mandate, account = self._settings.mandate, self._dispatcher.address
             outlook = look(self._network, history, tick, account, settles=mandate.settle)
@@ -215,6 +217,18 @@ class Watcher:
             log.error("cannot judge", netuid=netuid, error=str(error))
             return []
         return [m for m in planned if self._refused.get(m, -1) < tick]
+
+    def _notice_life(self, history: History) -> None:
+        """Say it when the first epoch of another subnet with a known number is closed."""
+        if history.last_closed is None:
+            return
+        incarnation = incarnation_of_epoch(history.last_closed)
+        if self._lives.setdefault(history.netuid, incarnation) != incarnation:
+            self._lives[history.netuid] = incarnation
+            log.info(
+                "another subnet has the number now; both are watched",
+                netuid=history.netuid, incarnation=incarnation,
+            )  # fmt: skip
 
     def _make_all(self, planned: list[Move], head: Block) -> list[Move]:
         """Send independent moves at once and wait for all of them."""

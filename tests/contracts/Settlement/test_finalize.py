@@ -209,15 +209,16 @@ def test_finalize__bond_stays_until_the_next_epoch_is_final():
     assert stage.settlement.proposal_of(first).bond_rao == 0
 
 
-def test_finalize__subnet_evicted_meanwhile__owner_cut_recycled_pay_not_touched():
+def test_finalize__subnet_evicted_meanwhile__owner_cut_and_rest_recycled_pay_not_touched():
     stage = open_stage()
     stage.close(0, voters(2))
     stage.propose(0)
     stage.near.set_incarnation(2, True)
     log = stage.finalize(0)
-    assert log.owner_rao == 0
+    assert log.owner_rao == log.pot_rao == stage.settlement.pot_rao(NETUID) == 0
     assert log.payouts_rao > 0
-    assert log.recycled_rao == EMISSION_RAO * 11_796 // 65_535
+    assert log.recycled_rao == EMISSION_RAO - log.payouts_rao - log.proposer_rao
+    assert log.recycled_rao >= EMISSION_RAO * 11_796 // 65_535
     with boa.reverts():
         stage.near.scores(0)  # they would be those of the next subnet
 
