@@ -21,6 +21,7 @@ from miners.errors import ModelError
 from offchain.subnets.base import ModelInterface, TensorSpec
 
 MAX_NODES = 100_000
+NAME_A_MODEL = "Name an ONNX file that this account may read."
 SAFE_DOMAINS = frozenset(("", "ai.onnx", "ai.onnx.ml", "com.microsoft"))
 BATCHES = (1, 7, 32)
 TOLERANCE = 1e-4  # between the same row alone and in a batch
@@ -71,7 +72,9 @@ def read_model(path: Path, interface: ModelInterface) -> bytes:
             )
         content = path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+        raise ModelError(
+            f"{path}: cannot be read ({error.strerror})", next_step=NAME_A_MODEL
+        ) from error
     check_content(content, interface, str(path))
     return content
 

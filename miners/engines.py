@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from miners.checks import model_hash, read_model, self_test
+from miners.checks import NAME_A_MODEL, model_hash, read_model, self_test
 from miners.errors import MinerError
 from miners.llm.folder import folder_hash, is_decoder
 from miners.miner import Miner
@@ -116,7 +116,9 @@ def _hash(choice: EngineChoice) -> bytes:
         try:
             return model_hash(choice.path.read_bytes())
         except OSError as error:
-            raise MinerError(f"{choice.path}: cannot be read ({error.strerror})") from error
+            raise MinerError(
+                f"{choice.path}: cannot be read ({error.strerror})", next_step=NAME_A_MODEL
+            ) from error
     try:
         given = bytes.fromhex(choice.model_hash.removeprefix("0x"))
     except ValueError:

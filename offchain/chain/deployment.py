@@ -46,6 +46,7 @@ from offchain.chain.outbox import Entry
 from offchain.chain.powers import check_powers
 from offchain.chain.presets import Preset
 from offchain.chain.transactions import TRANSFER_GAS, Sender
+from offchain.keys.development import LOCAL_CHAIN_IDS
 
 ORDER = (
     "Tao",
@@ -64,7 +65,6 @@ ORDER = (
 )
 # a role of the timelock that is given to the zero address is everybody's
 ANYBODY = "0x" + "00" * 20
-LOCAL_CHAIN_IDS = frozenset({31_337, 1_337})
 # PUSH0 three times, MCOPY, then return one word: only a cancun chain can run it
 _CANCUN_PROBE = "0x5f5f5f5e60205ff3"
 _SHANGHAI_PROBE = "0x60205ff3"

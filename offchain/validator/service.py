@@ -19,6 +19,7 @@ import structlog
 from offchain.chain.hotkey import Hotkey
 from offchain.chain.network import Network
 from offchain.chain.transactions import Sender
+from offchain.keys.development import LOCAL_CHAIN_IDS
 from offchain.keys.signer import Signer
 from offchain.protocol.eras import EpochWindow
 from offchain.protocol.errors import ChainError
@@ -32,7 +33,6 @@ from offchain.wire import Dendrite, Domain, Egress
 
 log = structlog.get_logger("evmtensor.validator")
 
-LOCAL_CHAIN_IDS = frozenset({31_337, 1_337})
 ROUNDS_PER_EPOCH = 8
 
 

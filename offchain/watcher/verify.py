@@ -13,6 +13,7 @@ from offchain.chain.network import Network
 from offchain.chain.settlement import EpochFinalized
 from offchain.chain.subnet_history import SubnetHistory
 from offchain.chain.subnets import SubnetCreated, SubnetEvicted, SubnetStarted
+from offchain.protocol.errors import ConfigError
 from offchain.settlement.history import ClosedEpoch, History, State
 from offchain.settlement.payouts import Cumulative, PayTree, settle
 from offchain.settlement.root import COLUMNS, ROOT_NETUID, shares
@@ -45,13 +46,18 @@ class Verification:
 def verify_epoch(network: Network, netuid: int, epoch: int) -> Verification:
     """Rebuild an epoch from the first log on and compare.
 
-    Raises `ConsensusMismatch` if the node's logs contradict themselves.
+    Raises `ConsensusMismatch` if the node's logs contradict themselves, `ConfigError` for a number
+    that no subnet has.
     """
     follower = SubnetHistory(network, netuid)
     follower.poll()
     history = follower.history
     record = history.epochs.get(epoch)
     if record is None:
+        if netuid != ROOT_NETUID and not network.subnets.exists(netuid):
+            raise ConfigError(
+                f"there is no subnet {netuid}", next_step="See `evmtensor subnet list`."
+            )
         closed = sorted(history.epochs)[-8:]
         text = (
             f"epoch {epoch} of subnet {netuid} is null or not closed yet: it has no root and pays "

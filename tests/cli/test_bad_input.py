@@ -151,6 +151,11 @@ def test_unknown_subnet__is_one_sentence(anvil: Localnet, evmtensor: Command) ->
     assert "evmtensor subnet list" in sentence
 
 
+def test_unknown_subnet__has_no_epoch_to_verify(anvil: Localnet, evmtensor: Command) -> None:
+    sentence = evmtensor("verify-epoch", "-n", 99, "-e", 0, *on(anvil)).sentence()
+    assert "there is no subnet 99. See `evmtensor subnet list`." in sentence
+
+
 @pytest.fixture(scope="module")
 def netuid(anvil: Localnet) -> int:
     """A subnet of dev:1, whose hotkey dev:2 is registered and seated from its first epoch on."""
@@ -190,7 +195,8 @@ def test_model_that_is_not_onnx__sends_nothing(
 
 def test_model_that_does_not_exist__is_one_sentence(anvil: Localnet, evmtensor: Command) -> None:
     words = ("miner", "run", "nothing.onnx", "-n", 1, "--hotkey", "dev:9")
-    assert "nothing.onnx: cannot be read" in evmtensor(*words, *on(anvil)).sentence()
+    sentence = evmtensor(*words, *on(anvil)).sentence()
+    assert "nothing.onnx: cannot be read (No such file or directory). Name an ONNX file" in sentence
 
 
 def test_model_with_other_inputs__sends_nothing(
