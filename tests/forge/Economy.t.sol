@@ -247,7 +247,22 @@ contract Handler {
         return hotkeys[x % ids.length];
     }
 
-    function note(bytes32 what) internal { calls[what] += 1; }
+    function note(bytes32 what) internal {
+        calls[what] += 1;
+        for (uint256 i = 0; i < ids.length; i++) price(hotkeys[i]);
+    }
+
+    // Here and not in check: forge takes back what an invariant writes, so the last price would be lost.
+    function price(address hotkey) internal {
+        PoolState memory p = staking.pool_of(hotkey);
+        uint256 vested = p.assets_rao - p.unvested_rao;
+        uint256 over = priceOver[hotkey];
+        if (p.shares > 0 && over > 0) {
+            require((vested + 1) * priceUnder[hotkey] >= over * (p.shares + VIRTUAL), "I-09 a price fell");
+        }
+        priceOver[hotkey] = p.shares > 0 ? vested + 1 : 0;
+        priceUnder[hotkey] = p.shares + VIRTUAL;
+    }
 
 
     // what anybody does
@@ -457,7 +472,7 @@ contract Handler {
 
     function held(address one) internal view returns (uint256) { return tao.balanceOf(one); }
 
-    function check() external {
+    function check() external view {
         supply();
         schedule();
         stake();
@@ -485,7 +500,7 @@ contract Handler {
         require(accrued << 96 == parts + e.remainder_q96(), "I-02 accrued is lost");
     }
 
-    function stake() internal {
+    function stake() internal view {
         IStaking s = staking;
         uint256 owed = s.total_stake_rao() + unbonding + donated[address(s)];
         require(s.total_unbonding_rao() == unbonding, "I-05 unbonding does not add up");
@@ -495,7 +510,7 @@ contract Handler {
         require(assets == s.total_stake_rao(), "I-06 pools do not add up");
     }
 
-    function pool(IStaking s, address hotkey) internal returns (uint256) {
+    function pool(IStaking s, address hotkey) internal view returns (uint256) {
         PoolState memory p = s.pool_of(hotkey);
         uint256 shares = 0;
         uint256 worth = 0;
@@ -518,12 +533,6 @@ contract Handler {
             require(vested - worth <= people.length + 1 + virtual_, "I-08 rao are nobody's");
         }
         require(gains <= losses + dividends[hotkey], "I-10 a pool gave more than it got");
-        uint256 over = priceOver[hotkey];
-        if (shares > 0 && over > 0) {
-            require((vested + 1) * priceUnder[hotkey] >= over * (shares + VIRTUAL), "I-09 a price fell");
-        }
-        priceOver[hotkey] = shares > 0 ? vested + 1 : 0;
-        priceUnder[hotkey] = shares + VIRTUAL;
         return p.assets_rao;
     }
 
@@ -574,5 +583,5 @@ contract EconomyInvariants {
         for (uint256 i = 0; i < actions.length; i++) targets[0].selectors[i] = actions[i];
     }
 
-    function invariant_all() public { h.check(); }
+    function invariant_all() public view { h.check(); }
 }
