@@ -140,6 +140,9 @@ def reveal_weights(
     pair_key: uint256 = self._pair_key(netuid, epoch, seat)
     pair: uint256 = self._records[pair_key]
     if pair & EPOCH_MASK != epoch + 1:
+        # INVARIANT: no row of a later epoch is lost. Where an era of much shorter epochs has begun,
+        # the reveals of the last long one go on when nobody can close it any more.
+        assert pair & EPOCH_MASK <= epoch, "weights: epoch is null"
         pair = epoch + 1  # what an older epoch left there has been closed, or never will be
     lane: uint256 = self._lane(seat)
     assert (pair >> lane) & ORDER_MASK == 0, "weights: already revealed"
