@@ -21,6 +21,8 @@ from tests.contracts.economy.powers import Economy, open_economy
 
 # they answer from the code or the block alone, so there is nothing of the contract's to see
 TIMELESS = {"clock", "CLOCK_MODE", "genesis_at", "tick_seconds", "eip712Domain"}
+# a view of one word that no call leaves half written, asked in every claim, where gas is short
+UNLOCKED = {("Staking", "coldkey_of")}
 ZEROS = "0x" + "11" * 20
 # contract -> actions in which it calls the token
 MOVES: dict[str, tuple[str, ...]] = {
@@ -138,8 +140,9 @@ def clone(economy: Economy) -> Economy:
 def test_I_36_token_calls_back__nothing_can_be_entered(
     economy: Economy, contract: str, action: str
 ) -> None:
-    names = entered(economy, contract, action)
-    assert names == [], f"I-36 entered {contract} during {action}: {names}"
+    names = {(contract, name) for name in entered(economy, contract, action)}
+    unlocked = {pair for pair in UNLOCKED if pair[0] == contract}
+    assert names == unlocked, f"I-36 entered {contract} during {action}: {names}"
 
 
 @pytest.mark.soundness
