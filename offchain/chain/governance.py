@@ -171,9 +171,16 @@ class Voter:
         return self.sender.send(self.network.governor.set_hotkeys(hotkeys))
 
     def propose(self, calls: Sequence[Call], description: str) -> Proposal:
-        """Raises `InsufficientFunds` below the threshold, before anything is sent."""
+        """Raises `InsufficientFunds` below the threshold, `ConfigError` in a network's first tick,
+        before anything is sent.
+        """
         draft = draft_of(calls, description, self.address)
         governor, tick = self.network.governor, self.network.clock.tick()
+        if tick == 0:
+            raise ConfigError(
+                "nobody had stake at the tick before this one, the network's first",
+                next_step="Try again in the next tick.",
+            )
         have, need = governor.votes_rao(self.address, tick - 1), governor.threshold_rao()
         if have < need:
             listed = ", ".join(governor.hotkeys_of(self.address)) or "none"

@@ -129,7 +129,7 @@ def test_children__set_shown_revoked__and_bad_input(desk: Desk) -> None:
         (("set", "one=0.1", *where, "one"), "own child", "another hotkey"),
         (("set", "one=0.1", *where, "two"), "has parents", "only own stake"),
         (("set", "spare=0.1", *where, "one"), "unknown or retired", "registered"),
-        (("set", "two=0.1", "--netuid", 0, "--hotkey", "one"), "not a subnet", "1 to 128"),
+        (("set", "two=0.1", "--netuid", 0, "--hotkey", "one"), "not a subnet", "subnet list"),
         (("dismiss", "--parent", "two", *where, "two"), "not a parent", "children show"),
     ):
         sentence = desk("stake", "children", *words, "--key", "owner").sentence()
