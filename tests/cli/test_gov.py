@@ -65,7 +65,7 @@ def hotkey(anvil: Localnet) -> str:
 def test_gov__a_life_of_two_proposals(
     voters: Voters, anvil: Localnet, hotkey: str, tmp_path: Path
 ) -> None:
-    voters.wait_until(1)  # in the first tick there is no stake of the past to propose with
+    voters.wait_until(anvil.network.clock.tick() + 1)  # the stake of the tick before is asked
     # whoever has not said which hotkeys it votes with is told so
     assert "hotkeys: none" in voters.refused(
         "propose", "-d", "pay", "--transfer", f"{hotkey}:1", "--key", "dev:5"
