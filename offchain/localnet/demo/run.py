@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from rich.console import Console
 from offchain.chain.claims import open_claims
 from offchain.chain.errors import Reverted
 from offchain.chain.hotkey import Hotkey
+from offchain.chain.presets import LOCALNET
 from offchain.chain.settlement import EpochFinalized, ProposalStruck
 from offchain.chain.subnet_history import SubnetHistory
 from offchain.localnet.chain_process import ChainProcess, ChainSettings, free_port, start_chain
@@ -38,6 +39,8 @@ ONLINE_SECONDS = 90.0
 POLL_SECONDS = 0.5
 SPARE_EPOCHS = 24  # epochs may be null on a busy machine: better late than not at all
 OFFLINE_AFTER_TICKS = 2
+# Ganache answers ten services from one core: a reveal has come as late as four ticks after its time
+REVEAL_TICKS = {"anvil": LOCALNET.reveal_ticks, "ganache": LOCALNET.tempo // 2}
 EVMTENSOR = (sys.executable, "-m", "offchain.cli")
 CHEAT = (sys.executable, "-m", "offchain.localnet.demo.cheats")
 DISTANCE = (sys.executable, "-m", "offchain.localnet.distance")
@@ -76,7 +79,8 @@ def run(settings: DemoSettings) -> int:
         Screen(settings.console) as screen,
         _chain(settings, screen) as chain,
     ):
-        stage = set_stage(chain.url, FOLDER / "deployments", screen.say)
+        numbers = replace(LOCALNET, reveal_ticks=REVEAL_TICKS[settings.chain])
+        stage = set_stage(chain.url, FOLDER / "deployments", screen.say, numbers=numbers)
         with Supervisor(FOLDER / "logs") as supervisor:
             play = Play(stage, chain, supervisor, screen, settings.epochs)
             play.bring_up()
