@@ -88,7 +88,7 @@ def __init__(
     @param emission Recycles what swaps pay.
     @param staking Knows pools and accounts, and keeps loans.
     @param neurons Knows who a hotkey is in the subnets.
-    @param subnets Knows which life of a netuid it is.
+    @param subnets Knows which life of a netuid it is, and the owners' hotkeys.
     @param genesis_at Unix time of tick 0.
     @param tick_seconds Seconds of a tick.
     """
@@ -226,8 +226,9 @@ def swap_hotkey(
 ):
     """
     @notice Put a new hotkey in the place of one that is lost: its pool with all stake and its past,
-            its uids, seats and unclaimed pay. The old key can do nothing any more. Costs
-            SWAP_COST_RAO, and a pool waits one unbonding period between two swaps.
+            its uids, seats and unclaimed pay, and its place as a subnet owner's hotkey. The old key
+            can do nothing any more. Costs SWAP_COST_RAO, and a pool waits one unbonding period
+            between two swaps.
     @dev Loops over <= 128 lives of subnets.
     @param old_hotkey A hotkey of the caller.
     @param new_hotkey A key that was never a hotkey.
@@ -252,6 +253,7 @@ def swap_hotkey(
 
     extcall STAKING.swap_hotkey(old_hotkey, new_hotkey)
     extcall NEURONS.swap_hotkey(old_hotkey, new_hotkey, lives)
+    extcall SUBNETS.swap_hotkey(old_hotkey, new_hotkey, lives)
     self._recycle_cost()
 
 

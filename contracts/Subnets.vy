@@ -70,6 +70,8 @@ HOTKEY_RATE_LIMIT_TICKS: public(constant(uint256)) = 50_400
 # quarter: whoever looks at the next epochs then sees them as they will be.
 FREEZE_TICKS: public(constant(uint256)) = 10
 _FREEZE_PART: constant(uint256) = 4
+# lives of subnets that one hotkey may have registered in, as in Keys
+MAX_LIVES: constant(uint256) = 128
 
 _CONSENT_TYPE: constant(bytes32) = keccak256(
     "OwnSubnet(address hotkey,address owner,uint256 nonce)"
@@ -86,6 +88,7 @@ _MASK_16: constant(uint256) = 2**16 - 1
 
 TAO: immutable(IERC20)
 EMISSION: immutable(IEmission)
+KEYS: immutable(address)
 TIMELOCK: immutable(address)
 # schedule of a subnet whose owner sets none before its start, in ticks
 TEMPO: immutable(uint256)
@@ -129,6 +132,7 @@ _called_lanes: uint256[_LANE_WORDS]
 def __init__(
     tao: address,
     emission: address,
+    keys: address,
     timelock: address,
     genesis_at: uint256,
     tick_seconds: uint256,
@@ -143,6 +147,7 @@ def __init__(
     """
     @param tao The token.
     @param emission Opens a subnet's accrual when it starts.
+    @param keys May put another hotkey in the place of one.
     @param timelock May set every parameter.
     @param genesis_at Unix time of tick 0.
     @param tick_seconds Seconds of a tick.
@@ -159,6 +164,7 @@ def __init__(
     eras._check_schedule(tempo, reveal_ticks, window_ticks)
     TAO = IERC20(tao)
     EMISSION = IEmission(emission)
+    KEYS = keys
     TIMELOCK = timelock
     TEMPO = tempo
     REVEAL_TICKS = reveal_ticks
@@ -304,6 +310,31 @@ def set_owner_hotkey(netuid: uint256, owner_hotkey: address, signature: Bytes[65
     log ISubnets.OwnerHotkeySet(
         netuid=netuid, owner_hotkey=owner_hotkey, from_epoch=from_epoch
     )
+
+
+@external
+def swap_hotkey(old_hotkey: address, new_hotkey: address, lives: DynArray[uint256, MAX_LIVES]):
+    """
+    @notice Where a hotkey is the owner's, let the key that takes its place be that, for every epoch
+            that has not closed; only Keys, with what it gives to Neurons.
+    @dev Loops over <= 128 lives.
+    @param old_hotkey The key that is retired.
+    @param new_hotkey The key that takes its place.
+    @param lives Every life of a subnet in which the old key ever registered.
+    """
+    assert msg.sender == KEYS, "subnets: not keys"
+
+    for life: uint256 in lives:
+        netuid: uint256 = life & _MASK_16
+        if self._former_hotkeys[netuid] == old_hotkey:
+            self._former_hotkeys[netuid] = new_hotkey
+        packed: uint256 = self._owner_hotkeys[netuid]
+        if packed & _MASK_160 == convert(old_hotkey, uint256):
+            from_epoch: uint256 = packed >> 160
+            self._set_owner_hotkey(netuid, new_hotkey, from_epoch)
+            log ISubnets.OwnerHotkeySet(
+                netuid=netuid, owner_hotkey=new_hotkey, from_epoch=from_epoch
+            )
 
 
 @external

@@ -118,7 +118,7 @@ CONSTRUCTORS: dict[str, Callable[[Preset, Addresses, int], tuple[Any, ...]]] = {
         *(genesis, p.tick_seconds, p.unbonding_ticks, p.vesting_ticks, p.min_stake_rao),
     ),
     "Subnets": lambda p, a, genesis: (
-        *(a[name] for name in ("Tao", "Emission", "Timelock")),
+        *(a[name] for name in ("Tao", "Emission", "Keys", "Timelock")),
         *(genesis, p.tick_seconds),
         *(p.profile.tempo_ticks, p.profile.reveal_ticks, p.profile.window_ticks),
         *(p.min_lock_rao, p.lock_reduction_ticks),

@@ -316,6 +316,11 @@ def keys_dismiss(e: Economy) -> Arguments:
     return lambda caller: arguments
 
 
+def lives_swap_hotkey(e: Economy) -> Arguments:
+    arguments = (e.roles["validator"], role_address("new hotkey"), [e.netuid])
+    return lambda caller: arguments
+
+
 def keys_swap_hotkey(e: Economy) -> Arguments:
     old, new = e.roles["validator"], life.key("newcomer")
 
@@ -665,6 +670,7 @@ CALLS: dict[str, dict[str, Callable[[Any], Arguments]]] = {
         "offer_owner": subnets_offer,
         "accept_owner": subnets_accept,
         "set_owner_hotkey": subnets_owner_hotkey,
+        "swap_hotkey": lives_swap_hotkey,
         "start": subnets_start,
         "set_schedule": lambda e: lambda caller: (e.netuid, 24, 6, 6),
         **{
@@ -678,12 +684,7 @@ CALLS: dict[str, dict[str, Callable[[Any], Arguments]]] = {
         "poke_root": neurons_poke_root,
         "serve_axon": lambda e: lambda caller: (e.netuid, 2_130_706_434, 8_091, 4, 4, 1),
         "commit_model": lambda e: lambda caller: (e.netuid, b"\1" * 32, b"\2" * 32),
-        "swap_hotkey": lambda e: (
-            lambda caller: (
-                *(e.roles["validator"], role_address("new hotkey")),
-                [e.netuid],
-            )
-        ),
+        "swap_hotkey": lives_swap_hotkey,
         "take_replaced": lambda e: lambda caller: (e.netuid, 1),
         "record_scores": lambda e: lambda caller: (e.netuid, 1, [0]),
     },

@@ -237,7 +237,65 @@ def test_swap_hotkey__in_two_subnets__all_or_nothing(voting: Voting) -> None:
         life.register(world, second, NEW, coldkey=coldkey)
 
 
+def owner_of_epochs(voting: Voting, epochs: range) -> list[tuple[str, int]]:
+    """What a close would freeze as the owner's: the hotkey, and the uid that it has."""
+    world, netuid = voting.world, voting.netuid
+    named = [world.subnets.consensus_parameters(netuid, e).owner_hotkey for e in epochs]
+    return [(name, world.neurons.uid_of(netuid, name, e)) for e, name in zip(epochs, named)]
+
+
+def test_swap_hotkey__of_a_subnets_owner__new_key_is_the_owners_in_every_open_epoch(
+    voting: Voting,
+) -> None:
+    """Otherwise its incentive would be paid in the place of being recycled."""
+    world, netuid, new = voting.world, voting.netuid, life.key(NEW).address
+    owner_seat, other = len(voting.names) - 1, life.create(voting.world, owner="second owner")
+    others = world.subnets.owner_hotkey_at(other, 0)
+    voting.go(1)
+    swap(world, voting.hotkey(owner_seat), [netuid])
+    assert owner_of_epochs(voting, range(3)) == [(new, owner_seat)] * 3
+    assert world.subnets.owner_hotkey_at(netuid, 1) == new
+    assert world.subnets.registration_terms(netuid).owner_hotkey == new, "immune as before"
+    assert world.subnets.owner_hotkey_at(other, 0) == others
+
+
+def test_swap_hotkey__of_an_owner_who_named_another__each_epoch_keeps_its_key(
+    voting: Voting,
+) -> None:
+    world, netuid, new = voting.world, voting.netuid, life.key(NEW).address
+    owner, owner_seat = world.subnets.owner_of(netuid), len(voting.names) - 1
+    heir = life.key(voting.names[0])
+    signature = life.owning(world, heir, owner)
+    world.subnets.set_owner_hotkey(netuid, heir.address, signature, sender=owner)
+    swap(world, voting.hotkey(owner_seat), [netuid])
+    assert owner_of_epochs(voting, range(3)) == [
+        (new, owner_seat),
+        (new, owner_seat),
+        (heir.address, 0),
+    ]
+    swap(world, heir.address, [netuid], "third")
+    third = life.key("third").address
+    assert [name for name, _ in owner_of_epochs(voting, range(3))] == [new, new, third]
+
+
+def test_swap_hotkey__in_subnets_by_anybody_but_keys__reverts(
+    voting: Voting, stranger: str
+) -> None:
+    world, old = voting.world, voting.hotkey(-1)
+    for caller in (stranger, old, world.staking.owner_of(old), world.address["Neurons"]):
+        with boa.reverts("subnets: not keys"):
+            world.subnets.swap_hotkey(old, stranger, [voting.netuid], sender=caller)
+
+
 BUGS = {
+    "an owner's new key is not the owner's": (
+        "Keys",
+        ("Keys.vy", "    extcall SUBNETS.swap_hotkey(old_hotkey, new_hotkey, lives)\n", ""),
+    ),
+    "an owner's former key stays": (
+        "Subnets",
+        ("Subnets.vy", "self._former_hotkeys[netuid] = new_hotkey", "pass"),
+    ),
     "the old key keeps its stake": (
         "Staking",
         ("modules/names.vy", "self._hotkeys[old_hotkey] = word | RETIRED", "pass"),
@@ -271,6 +329,8 @@ def test_C10_seeded_bug__is_found(name: str, stranger: str) -> None:
             test_C10_swap_hotkey__mid_epoch__row_stake_seat_and_pay_go_on,
             test_J6_swap_hotkey__old_key__can_do_nothing,
             test_swap_hotkey__in_two_subnets__all_or_nothing,
+            test_swap_hotkey__of_a_subnets_owner__new_key_is_the_owners_in_every_open_epoch,
+            test_swap_hotkey__of_an_owner_who_named_another__each_epoch_keeps_its_key,
         ):
             with boa.env.anchor():
                 check(voting)
