@@ -115,15 +115,20 @@ class Economy(Keys):
             return False
         method = getattr(self.world.contracts[name], function)
         entry = next(e for e in self.world.contracts[name].abi if e.get("name") == function)
-        arguments = [self._value(chance, part["type"]) for part in entry["inputs"]]
+        arguments = [self._value(chance, part) for part in entry["inputs"]]
         thief = role_address("thief")
         if not self.refused(method, *arguments, sender=thief):
             self.trespasses.append(f"{name}.{function}{tuple(arguments)!r}")
         return True
 
-    def _value(self, chance: Random, kind: str) -> Any:
-        if kind.endswith("[]"):
-            return []
+    def _value(self, chance: Random, part: dict[str, Any]) -> Any:
+        """Something of the type that an ABI entry says; an array without a length is empty."""
+        kind: str = part["type"]
+        if kind.endswith("]"):
+            element, _, length = kind[:-1].rpartition("[")
+            return [self._value(chance, part | {"type": element}) for _ in range(int(length or 0))]
+        if kind == "tuple":
+            return tuple(self._value(chance, field) for field in part["components"])
         if kind == "address":
             return chance.choice((*self.coldkeys, role_address("thief"), *sorted(self.pools)))
         if kind.startswith("bytes"):

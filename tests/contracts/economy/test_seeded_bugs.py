@@ -31,6 +31,7 @@ class Bug:
     wrong: str
     actions: tuple[str, ...] = ()
     crowd: int = 0
+    steps: int = 40
 
 
 BUGS = {
@@ -62,13 +63,14 @@ BUGS = {
         '"emission: not transferred"\n',
         ("recycle", "register"),
     ),
-    "anybody credits a pool": Bug(
+    "anybody speaks for a subnet": Bug(
         "I-04",
         "Subnets",
         "Subnets.vy",
         '    assert msg.sender == self._owners[netuid], "subnets: not the owner"\n',
         "",
         ("trespass",),
+        steps=160,  # a trespasser draws from all that roles.yaml reserves
     ),
     "a cancelled unbonding is paid again": Bug(
         "I-05",
@@ -294,7 +296,7 @@ def trip(bug: Bug) -> str:
             try:
                 live(
                     seed,
-                    40,
+                    bug.steps,
                     crowd=bug.crowd,
                     actions=bug.actions,
                     only=named(bug.name) or QUICK,
