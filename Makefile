@@ -64,9 +64,10 @@ lab:
 	@$(RUN) evmtensor lab retention $(ARGS)
 	@$(RUN) evmtensor lab gate
 
+# every random test at full size; stopped and called again it goes on, ARGS=--again begins anew
 fuzz:
 	$(SETUP) test
-	@$(RUN) HYPOTHESIS_PROFILE=nightly python -m pytest -m fuzz $(ARGS)
+	@$(RUN) HYPOTHESIS_PROFILE=nightly python -m pytest -p tests.resume --resume fuzz -v -n 2 --dist worksteal -m fuzz $(ARGS)
 
 soundness:
 	$(SETUP) test

@@ -14,12 +14,15 @@ import json
 import platform
 import re
 import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha512
 from pathlib import Path
+from threading import Lock
+from time import monotonic
 from typing import Any
 
 import rlp
@@ -33,6 +36,8 @@ HERE = Path(__file__).resolve().parent
 HOME = ROOT / ".cache" / "forge"
 FORGE, SOLC = "1.7.1", "0.8.30"
 CALLS, DEPTH = 400_000, 500
+# calls of one run of forge, after which the progress is said: about half a minute
+PART = 20_000
 GENESIS_AT = 1_000_000
 # npm's own hashes of the archives, checked again here
 INTEGRITY = {
@@ -140,46 +145,78 @@ def run(
     *,
     depth: int = DEPTH,
     seed: int = 1,
+    project: int = 0,
     bugs: Iterable[tuple[str, str, str]] = (),
     contract: str = "",
 ) -> tuple[bool, int, str]:
-    """Whether every invariant held, how many calls were made, and what forge said."""
+    """Whether every invariant held, how many calls were made, and what forge said.
+
+    Runs beside each other need a `project` each; one keeps what solc's build for Node made, which
+    takes most of a minute.
+    """
     program = fetched()
-    # kept, because solc's build for Node takes most of a minute
-    project = HOME / f"project-{seed}"
-    (project / "test").mkdir(parents=True, exist_ok=True)
-    (project / "test" / "Economy.t.sol").write_text((HERE / "Economy.t.sol").read_text())
-    (project / "world.json").write_text(json.dumps(world(bugs, contract)))
+    folder = HOME / f"project-{project}"
+    (folder / "test").mkdir(parents=True, exist_ok=True)
+    (folder / "test" / "Economy.t.sol").write_text((HERE / "Economy.t.sol").read_text())
+    (folder / "world.json").write_text(json.dumps(world(bugs, contract)))
     runs = max(1, -(-calls // depth))
     config = _CONFIG.format(solc=HOME / "solc", runs=runs, depth=depth)
-    (project / "foundry.toml").write_text(config)
+    (folder / "foundry.toml").write_text(config)
     command = [program, "test", "--offline", "--fuzz-seed", str(seed), "--color", "never"]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     said = done.stdout + done.stderr
     counted = re.search(r"calls: (\d+), reverts: (\d+)", said)
     made = int(counted[1]) if counted else 0
     return done.returncode == 0, made, said
 
 
+class Campaign:
+    """Many calls in parts with a seed each, several beside each other; a failure ends it."""
+
+    def __init__(self, calls: int, seed: int, jobs: int) -> None:
+        self.calls, self.jobs = calls, jobs
+        self.seeds = iter(range(seed, seed + -(-calls // PART)))
+        self.made, self.failed, self.began = 0, "", monotonic()
+        self.lock = Lock()
+
+    def run(self) -> None:
+        """Work until all calls are made or a part failed."""
+        print(f"forge: {self.calls:,} calls in parts of {PART:,}, {self.jobs} at a time")
+        with ThreadPoolExecutor(self.jobs) as pool:
+            for work in [pool.submit(self._work, project) for project in range(self.jobs)]:
+                work.result()
+
+    def _work(self, project: int) -> None:
+        while not self.failed and (seed := self._next_seed()) is not None:
+            held, made, said = run(min(PART, self.calls), seed=seed, project=project)
+            with self.lock:
+                self.made += made
+                if not held or made == 0:
+                    self.failed = f"{said}\nforge: seed {seed} failed, see above"
+                seconds = monotonic() - self.began
+                outcome = "hold" if held else "do NOT hold"
+                print(
+                    f"  seed {seed}: {made:,} calls {outcome}, {self.made:,} after {seconds:.0f} s"
+                )
+
+    def _next_seed(self) -> int | None:
+        with self.lock:
+            return next(self.seeds, None)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=CALLS)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--jobs", type=int, default=2, help="runs beside each other, seeds in a row"
-    )
+    parser.add_argument("--seed", type=int, default=1, help="of the first part")
+    parser.add_argument("--jobs", type=int, default=2, help="parts beside each other")
     asked = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     fetched()
-    share = -(-asked.calls // asked.jobs)
-    with ThreadPoolExecutor(asked.jobs) as pool:
-        runs = [pool.submit(run, share, seed=asked.seed + job) for job in range(asked.jobs)]
-        done = [one.result() for one in runs]
-    for _, _, said in done:
-        print(said)
-    made = sum(calls for _, calls, _ in done)
-    if not all(held for held, _, _ in done) or made < asked.calls:
-        raise SystemExit(f"forge: {made} of {asked.calls} calls, see above")
-    print(f"every invariant held after each of {made:,} calls")
+    campaign = Campaign(asked.calls, asked.seed, asked.jobs)
+    campaign.run()
+    if campaign.failed or campaign.made < asked.calls:
+        raise SystemExit(campaign.failed or f"forge: only {campaign.made:,} calls were made")
+    print(f"every invariant held after each of {campaign.made:,} calls")
 
 
 if __name__ == "__main__":
