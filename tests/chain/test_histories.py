@@ -181,7 +181,7 @@ def test_forgotten__its_result_is_refused_not_guessed(small_steps: None) -> None
 
 
 @pytest.mark.parametrize("restarts", [False, True])
-def test_reorganisation__everything_is_read_again(
+def test_E9_reorganisation__everything_is_read_again(
     tmp_path: Path, small_steps: None, restarts: bool
 ) -> None:
     chain = Chain()
@@ -199,7 +199,7 @@ def test_reorganisation__everything_is_read_again(
     assert len(found.of(NETUID).epochs) == 4
 
 
-def test_reorganisation_of_the_newest_block__only_it_is_taken_back(
+def test_E9_reorganisation_of_the_newest_block__only_it_is_taken_back(
     tmp_path: Path, small_steps: None
 ) -> None:
     chain = Chain()

@@ -95,7 +95,7 @@ def test_J2_inputs__no_node_has_the_log_any_more__no_bond(history: History) -> N
         vouch(witnesses_of(served), history)
 
 
-def test_inputs__a_reorganisation__is_asked_again(history: History) -> None:
+def test_E9_inputs__a_reorganisation__is_asked_again(history: History) -> None:
     served = nodes(2)
     witnesses = witnesses_of(served)
     vouch(witnesses, history)
