@@ -95,11 +95,11 @@ class RayEngine:
     def _start(self) -> Any:
         ray, serve = self._ray, self._serve
         if not ray.is_initialized():
-            options: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False}
+            # "local": without it Ray would join a cluster that runs here, and we would end it
+            options: dict[str, Any] = {"address": "local", "include_dashboard": False}
             if self._address:
-                options = {"address": self._address, "log_to_driver": False}
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a miner reports to nobody
-            ray.init(**options)
+                options = {"address": self._address}
+            ray.init(**options, log_to_driver=False)
             self._owns_cluster = not self._address
         cores = int(ray.cluster_resources().get("CPU", 1))
         count = self._replicas or max(1, cores)
@@ -156,6 +156,9 @@ class Replica:
 
 
 def _packages() -> tuple[Any, Any]:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a miner reports to nobody
+    # read at the import: a thread of Serve that outlives the cluster would start another one
+    os.environ.setdefault("RAY_ENABLE_AUTO_CONNECT", "0")
     try:
         import ray
         from ray import serve

@@ -92,15 +92,15 @@ def identity(
     context: typer.Context,
     netuid: NetuidArgument,
     name: Annotated[str, typer.Option(help="At most 64 bytes.")],
-    url: Annotated[str, typer.Option(help="At most 256 bytes.")] = "",
+    site: Annotated[str, typer.Option(help="Its page, at most 256 bytes.")] = "",
     key: Key = "",
 ) -> None:
     """Say what a subnet that you own is called.
 
-    evmtensor subnet identity 1 --name digits --url https://example.org -k alice
+    evmtensor subnet identity 1 --name digits --site https://example.org -k alice
     """
     session: Session = context.obj
-    for what, text, most in (("name", name, 64), ("url", url, 256)):
+    for what, text, most in (("name", name, 64), ("site", site, 256)):
         if len(text.encode()) > most:
             raise ConfigError(
                 f"the {what} has {len(text.encode())} bytes, at most {most} are stored",
@@ -108,8 +108,8 @@ def identity(
             )
     coldkey = session.coldkey(key)
     with progress("setting the identity"):
-        receipt = coldkey.set_identity(netuid, name, url)
-    done = {"transaction": receipt.transaction_hash, "netuid": netuid, "name": name, "url": url}
+        receipt = coldkey.set_identity(netuid, name, site)
+    done = {"transaction": receipt.transaction_hash, "netuid": netuid, "name": name, "url": site}
     show(session.flags.json, done, f"subnet {netuid} is called {visible(name)}")
 
 

@@ -3,7 +3,10 @@
 
 import asyncio
 import importlib.util
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +23,29 @@ CONTENT = vision_model().SerializeToString()
 FEED = {"images": np.random.default_rng(0).random((3, 8, 8)).astype(np.float32)}
 HAS_RAY = importlib.util.find_spec("ray") is not None
 needs_ray = pytest.mark.skipif(not HAS_RAY, reason="make test-ray installs Ray Serve and runs this")
+
+
+ENDS = """
+import asyncio, sys, time
+from miners.ray_engine import RayEngine
+engine = RayEngine(open(sys.argv[1], "rb").read(), replicas=1)
+asyncio.run(engine.check())
+engine.close()
+time.sleep(5)  # what Serve leaves running would have started another cluster by now
+import ray
+sys.exit(ray.is_initialized())
+"""
+
+
+@pytest.mark.slow
+@needs_ray
+def test_ray__closed__its_process_ends_and_no_cluster_is_left(tmp_path: Path) -> None:
+    """First in this file: a process that drives a cluster had better not fork."""
+    model = tmp_path / "model.onnx"
+    model.write_bytes(CONTENT)
+    command = [sys.executable, "-c", ENDS, str(model)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2_000:]
 
 
 @pytest.fixture(scope="module")

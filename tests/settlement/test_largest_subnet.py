@@ -4,7 +4,7 @@
 from random import Random
 from time import process_time
 
-from offchain.chain.presets import LOCALNET
+from offchain.chain.presets import MAINNET
 from offchain.settlement.payouts import PayTree, settle
 from offchain.settlement.result import compute
 from tests.settlement.epochs import frozen_epoch
@@ -14,7 +14,8 @@ SEATS, UIDS = 64, 1_024
 
 
 def test_E8_largest_subnet__result_and_tree__in_a_tenth_of_the_shortest_window() -> None:
-    """CPU seconds, best of three, so that neighbours do not count; about a sixth of what it may."""
+    """A window of one tick is legal. CPU seconds, best of three, so that neighbours do not count;
+    0.15 seen."""
     random = Random(8)
     first, first_rows = frozen_epoch(random, max_uids=UIDS, seats=SEATS)
     frozen, rows = frozen_epoch(random, epoch=1, parent=0, max_uids=UIDS, seats=SEATS)
@@ -29,4 +30,4 @@ def test_E8_largest_subnet__result_and_tree__in_a_tenth_of_the_shortest_window()
         took.append(process_time() - began)
     assert pay.is_paid
     assert len(tree.proof(UIDS - 1)) == 10
-    assert min(took) <= LOCALNET.window_ticks * LOCALNET.tick_seconds / 10
+    assert min(took) <= MAINNET.tick_seconds / 10

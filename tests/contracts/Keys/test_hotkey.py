@@ -241,7 +241,9 @@ def owner_of_epochs(voting: Voting, epochs: range) -> list[tuple[str, int]]:
     """What a close would freeze as the owner's: the hotkey, and the uid that it has."""
     world, netuid = voting.world, voting.netuid
     named = [world.subnets.consensus_parameters(netuid, e).owner_hotkey for e in epochs]
-    return [(name, world.neurons.uid_of(netuid, name, e)) for e, name in zip(epochs, named, strict=True)]
+    return [
+        (name, world.neurons.uid_of(netuid, name, e)) for e, name in zip(epochs, named, strict=True)
+    ]
 
 
 def test_swap_hotkey__of_a_subnets_owner__new_key_is_the_owners_in_every_open_epoch(
