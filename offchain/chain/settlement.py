@@ -265,6 +265,14 @@ class Settlement(Contract):
         """Give the bond of the last final proposal back when no epoch follows."""
         return self.call("release", netuid, epoch, doing=f"release the bond of epoch {epoch}")
 
+    def guardian(self) -> str:
+        """Who may cancel an unproven proposal; the zero address before a vote names it."""
+        return str(self.read("guardian"))
+
+    def cancel(self, proposal_id: int) -> Call:
+        """For the guardian."""
+        return self.call("cancel", proposal_id, doing="cancel a proposal")
+
     def set_guardian(self, account: str) -> Call:
         """For the timelock: who may cancel an unproven proposal."""
         return self.call("set_guardian", account, doing="set the guardian")

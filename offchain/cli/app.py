@@ -19,6 +19,7 @@ from offchain.cli import (
     miner,
     neuron,
     root,
+    settlement,
     stake,
     subnet,
     token,
@@ -69,6 +70,7 @@ _GROUPS = (
     evidence,
     token,
     gov,
+    settlement,
     lab,
     localnet,
     chain,
@@ -78,6 +80,7 @@ for group in _GROUPS:
 app.command("register", hidden=True, epilog=_EPILOG)(neuron.register)
 app.command("metagraph", epilog=_EPILOG)(metagraph.metagraph)
 app.command("claim", epilog=_EPILOG)(metagraph.claim)
+app.command("withdraw", epilog=_EPILOG)(settlement.withdraw)
 app.command("verify-epoch", epilog=_EPILOG)(watcher.verify_epoch)
 app.command("demo", epilog=_EPILOG)(demo.demo)
 complete_help(app)

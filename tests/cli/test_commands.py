@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from offchain.cli.app import app, run, take_flags
+from offchain.cli.app import _SWITCHES, _VALUES, app, run, take_flags
 from offchain.cli.environment import DEFAULT_URL, read_environment
 from offchain.cli.help import EXAMPLE, summary
 from offchain.cli.miner import check_reachable
@@ -52,7 +52,7 @@ def test_commands__that_a_user_expects__are_there() -> None:
     |verify-epoch|lab run|gov propose|gov vote|gov override|gov queue|gov execute|gov cancel
     |gov list|gov show|gov hotkeys|gov status|root start|root show|root seats|root poke
     |root weights set|root weights show|subnet cost|subnet identity|subnet offer|subnet accept
-    |subnet set-hotkey|subnet set-schedule"""
+    |subnet set-hotkey|subnet set-schedule|withdraw|guardian show|guardian cancel"""
     for words in wanted.split("|"):
         assert tuple(words.split()) in ALL, words
 
@@ -127,6 +127,13 @@ def test_flags__demo_keeps_its_own_json() -> None:
     flags, rest = take_flags(["demo", "--json", "out.json"])
     assert not flags.json
     assert rest == ["demo", "--json", "out.json"]
+
+
+@pytest.mark.parametrize("path", [p for p in ALL if p != ("demo",)], ids=" ".join)
+def test_flags__of_every_command__are_none_that_may_stand_anywhere(path: tuple[str, ...]) -> None:
+    """`subnet identity --url` would take a page for a node."""
+    options = {word for one in ALL[path].params for word in one.opts}  # type: ignore[attr-defined]
+    assert options & {*_SWITCHES, *_VALUES} == set()
 
 
 def test_flags__after_two_dashes__are_words() -> None:

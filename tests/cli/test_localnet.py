@@ -109,10 +109,13 @@ def test_subnet__named_handed_over_and_back__by_command(shell: Shell) -> None:
     shell.evmtensor("localnet", "fund", "dev:3", 10)
     cost = json.loads(shell.evmtensor("subnet", "cost", "--json"))
     assert (cost["subnets"], cost["evicts"]) == (1, None)
-    shell.evmtensor("subnet", "identity", 1, "--name", "digits", "--key", "dev:1")
+    shell.evmtensor(
+        "subnet", "identity", 1, "--name", "digits", "--site", "https://a.org", "-k", "dev:1"
+    )
     assert "bytes" in shell.evmtensor(
         *("subnet", "identity", 1, "--name", "x" * 65, "--key", "dev:1"), code=1
     )
+    assert json.loads(shell.evmtensor("subnet", "show", 1, "--json"))["url"] == "https://a.org"
     shell.evmtensor("subnet", "offer", 1, "--to", "dev:3", "--key", "dev:1")
     assert "not offered" in shell.evmtensor("subnet", "accept", 1, "--key", "dev:1", code=1)
     heir = json.loads(shell.evmtensor("subnet", "accept", 1, "--key", "dev:3", "--json"))
