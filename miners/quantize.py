@@ -3,7 +3,8 @@
 
 Static int8 in QOperator form with 7-bit weights (`reduce_range`) came out bit-exact over batches,
 threads, instruction sets and two runtime versions; float models and dynamic quantisation did not
-(`onnx-benchmarks.md`, sections 3 to 5). So a model is in one of these classes:
+(`onnx-benchmarks.md`, sections 3 to 5). A softmax at its end becomes a table of integers
+(`exact_softmax`). So a model is in one of these classes:
 
     exact        all sums are sums of integers: answers may be compared by hash on any machine
     same-build   some float operators round differently elsewhere (`float_operators` names them):
@@ -25,6 +26,7 @@ import numpy as np
 
 from miners.checks import check_content, first_line, read_model
 from miners.errors import ModelError
+from miners.exact_softmax import with_exact_softmax
 from miners.exam import Exam, examine
 from offchain.subnets.base import load, task_seed
 
@@ -37,8 +39,11 @@ _SAFE = frozenset(
     ("Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Concat", "Slice", "Gather",
      "Identity", "Shape", "Constant", "ConstantOfShape", "Expand", "Pad", "MaxPool", "Cast",
      "QuantizeLinear", "DequantizeLinear", "QGemm",
-     "Add", "Sub", "Mul", "Div", "Neg", "Abs", "Relu", "Clip", "Min", "Max")
+     "Add", "Sub", "Mul", "Div", "Neg", "Abs", "Relu", "Clip", "Min", "Max", "ReduceMax",
+     "ReduceMin")
 )  # fmt: skip
+
+_QUANTIZED = frozenset(("QuantizeLinear", "DequantizeLinear", "QGemm"))
 
 
 class Exactness(Enum):
@@ -64,8 +69,21 @@ def float_operators(content: bytes) -> tuple[str, ...]:
     import onnx
 
     graph = onnx.load_model_from_string(content).graph
-    kinds = {node.op_type for node in graph.node}
+    integers = _integers(graph)
+    kinds = {
+        node.op_type
+        for node in graph.node
+        if not (node.op_type == "ReduceSum" and node.input[0] in integers)
+    }
     return tuple(sorted(k for k in kinds - _SAFE if not k.startswith("QLinear")))
+
+
+def _integers(graph: Any) -> frozenset[str]:
+    """What was made an int64: its sums are exact in any order."""
+    from onnx import TensorProto
+
+    made = [n for n in graph.node if n.op_type == "Cast" and n.attribute[0].i == TensorProto.INT64]
+    return frozenset(node.output[0] for node in made)
 
 
 def exactness_of(content: bytes) -> Exactness:
@@ -109,7 +127,10 @@ def quantize(path: Path, subnet: ModuleType, out: Path, rounds: int = 64) -> Qua
     content = read_model(path, subnet.MODEL)
     if not out.parent.is_dir():
         raise ModelError(f"{out}: there is no folder {out.parent}", next_step="Make it first.")
+    _check_floats(content, path)
     made = _quantize(content, list(_calibration(subnet)))
+    if float_operators(made) == ("Softmax",):
+        made = with_exact_softmax(made)
     check_content(made, subnet.MODEL, out.name)
     temporary = out.with_suffix(".part")
     temporary.write_bytes(made)
@@ -121,6 +142,14 @@ def quantize(path: Path, subnet: ModuleType, out: Path, rounds: int = 64) -> Qua
         exactness=exactness_of(made),
         float_operators=float_operators(made),
     )
+
+
+def _check_floats(content: bytes, path: Path) -> None:
+    import onnx
+
+    kinds = {node.op_type for node in onnx.load_model_from_string(content).graph.node}
+    if any(kind in _QUANTIZED or kind.startswith("QLinear") for kind in kinds):
+        raise ModelError(f"{path}: is quantised already", next_step="Name the model of floats.")
 
 
 def _calibration(subnet: ModuleType) -> Iterator[dict[str, Any]]:

@@ -4,11 +4,13 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
 
 from miners.errors import ModelError
+from miners.exact_softmax import STEPS, with_exact_softmax
 from miners.quantize import Exactness, agree, exactness_of, float_operators, quantize
 from offchain.cli.app import run as command
 from offchain.subnets import vision
@@ -39,39 +41,26 @@ def test_quantize__command__says_what_the_class_means(
     model, out = tmp_path / "model.onnx", tmp_path / "exact.onnx"
     model.write_bytes(vision_model().SerializeToString())
     assert command(["miner", "quantize", str(model), "--out", str(out)]) == 0
-    assert "same-build: sums of Softmax round differently" in capsys.readouterr().out
+    assert "exact.onnx is exact: the same bytes on every machine" in capsys.readouterr().out
 
 
-def logits_of(content: bytes) -> bytes:
-    """The same model, cut before the last float function."""
-    import onnx
-
-    model = onnx.load_model_from_string(content)
-    last = next(node for node in model.graph.node if node.op_type == "Softmax")
-    model.graph.node.remove(last)
-    del model.graph.output[:]
-    model.graph.output.append(
-        helper.make_tensor_value_info(last.input[0], TensorProto.FLOAT, ["batch", 10])
-    )
-    return model.SerializeToString()
-
-
-def test_quantize__trained_models__keep_their_quality(models: Path, tmp_path: Path) -> None:
+def test_quantize__trained_models__keep_their_quality_and_become_exact(
+    models: Path, tmp_path: Path
+) -> None:
     for name in ("cnn", "mlp"):
         done = quantize(models / f"{name}.onnx", vision, tmp_path / f"{name}.onnx", rounds=32)
         assert done.after.score > done.before.score - 0.03
         assert done.after.report.size_bytes < 0.6 * done.before.report.size_bytes
         assert done.after.report.is_batch_invariant
-        assert done.float_operators == ("Softmax",)
-        assert done.exactness is Exactness.SAME_BUILD
+        assert done.float_operators == ()
+        assert done.exactness is Exactness.EXACT
 
 
-def test_quantize__without_the_softmax__is_exact_and_survives_other_optimisation(
+def test_quantize__exact_model__survives_other_optimisation_and_other_batches(
     models: Path, tmp_path: Path
 ) -> None:
     quantize(models / "cnn.onnx", vision, tmp_path / "q.onnx", rounds=2)
-    exact = logits_of((tmp_path / "q.onnx").read_bytes())
-    floats = logits_of((models / "cnn.onnx").read_bytes())
+    exact, floats = (tmp_path / "q.onnx").read_bytes(), (models / "cnn.onnx").read_bytes()
     assert exactness_of(exact) is Exactness.EXACT
     assert exactness_of(floats) is Exactness.SAME_BUILD
     images = vision.tasks(bytes(32), [0])[0].synapse.images.numpy()
@@ -82,6 +71,76 @@ def test_quantize__without_the_softmax__is_exact_and_survives_other_optimisation
     assert alone.tobytes() == run(exact, images, fast).tobytes()
     # the control: the float model does differ, so the comparison above is one that can fail
     assert run(floats, images, fast).tobytes() != run(floats, images, slow).tobytes()
+
+
+def test_quantize__other_float_operators__softmax_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = vision_model(
+        [
+            helper.make_node("Reshape", ["images", "flat"], ["x"]),
+            helper.make_node("MatMul", ["x", "w"], ["a"]),
+            helper.make_node("Erf", ["a"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+        ]
+    )
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    done = quantize(path, vision, tmp_path / "q.onnx", rounds=2)
+    assert done.float_operators == ("Erf", "Softmax")
+    assert done.exactness is Exactness.SAME_BUILD
+    line = ["miner", "quantize", str(path), "--out", str(tmp_path / "q.onnx")]
+    assert command(line) == 0
+    assert "same-build: sums of Erf, Softmax round differently" in capsys.readouterr().out
+
+
+def test_quantize__quantised_already__refused(models: Path, tmp_path: Path) -> None:
+    quantize(models / "linear.onnx", vision, tmp_path / "q.onnx", rounds=2)
+    with pytest.raises(ModelError, match="quantised already"):
+        quantize(tmp_path / "q.onnx", vision, tmp_path / "again.onnx", rounds=2)
+
+
+def softmax_model(opset: int, axis: int) -> bytes:
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Softmax", ["images"], ["p"], axis=axis)],
+        "softmax",
+        [value("images", TensorProto.FLOAT, ["batch", 5, 6])],
+        [value("p", TensorProto.FLOAT, ["batch", 5, 6])],
+    )
+    opsets = [helper.make_opsetid("", opset)]
+    made: bytes = helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+    return made
+
+
+@pytest.mark.parametrize("opset", [13, 17, 18, 20])
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_exact_softmax__any_axis_and_opset__is_softmax_within_a_step(opset: int, axis: int) -> None:
+    model = softmax_model(opset, axis)
+    exact = with_exact_softmax(model)
+    onnx.checker.check_model(onnx.load_model_from_string(exact), full_check=True)
+    x = np.random.default_rng(0).normal(size=(7, 5, 6)).astype(np.float32) * 5
+    level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    ours, theirs = run(exact, x, level), run(model, x, level)
+    assert np.abs(ours - theirs).max() < 1 / STEPS
+    assert np.allclose(ours.sum(axis=axis), 1.0, atol=1e-6)
+    assert float_operators(exact) == ()
+    assert float_operators(model) == ("Softmax",)
+
+
+def test_exact_softmax__before_opset_13__stays_as_it_is() -> None:
+    assert with_exact_softmax(softmax_model(12, 1)) == softmax_model(12, 1)
+
+
+def test_float_operators__sum_of_floats__is_named() -> None:
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("ReduceSum", ["x"], ["y"])],
+        "sum",
+        [value("x", TensorProto.FLOAT, [3])],
+        [value("y", TensorProto.FLOAT, [1])],
+    )
+    assert float_operators(helper.make_model(graph).SerializeToString()) == ("ReduceSum",)
 
 
 def test_quantize__not_a_model_or_unfit__refused(tmp_path: Path) -> None:
