@@ -141,6 +141,7 @@ class Coldkey:
     def add_stake(self, hotkey: str, amount_rao: int) -> StakeAdded:
         """Raises `NotRegistered` when nobody ever registered the hotkey."""
         staking = self.network.staking
+        self._check_minimum("stake", amount_rao)
         if staking.owner_of(hotkey) == ZERO:
             raise NotRegistered(
                 f"hotkey {hotkey} was never registered, so there is no pool to stake into",
@@ -172,6 +173,7 @@ class Coldkey:
         """Move stake worth `amount_rao`, all for None, without unbonding."""
         staking = self.network.staking
         shares = self.shares_worth(from_hotkey, amount_rao)
+        self._check_minimum("move", amount_rao)
         receipt = self.sender.send(staking.move_stake(from_hotkey, to_hotkey, shares))
         return staking.events(StakeMoved, receipt.logs)[0]
 
@@ -181,6 +183,7 @@ class Coldkey:
         """Give stake worth `amount_rao`, all for None, to another coldkey."""
         staking = self.network.staking
         shares = self.shares_worth(hotkey, amount_rao)
+        self._check_minimum("give", amount_rao)
         receipt = self.sender.send(staking.transfer_stake(hotkey, to_coldkey, shares))
         return staking.events(StakeTransferred, receipt.logs)[0]
 
@@ -189,6 +192,15 @@ class Coldkey:
         staking = self.network.staking
         receipt = self.sender.send(staking.gather_stake(hotkey))
         return staking.events(StakeTransferred, receipt.logs)[0]
+
+    def _check_minimum(self, verb: str, amount_rao: int | None) -> None:
+        """Raises `ConfigError` for less than is worth its gas to the network."""
+        least = self.network.staking.min_stake_rao()
+        if amount_rao is not None and amount_rao < least:
+            raise ConfigError(
+                f"{tao(amount_rao)} TAO is too little to {verb}, the least is {tao(least)}",
+                next_step="Name more.",
+            )
 
     def shares_worth(self, hotkey: str, amount_rao: int | None) -> int:
         """Shares behind a hotkey that are worth so much, all for None; rounded up.

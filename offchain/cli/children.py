@@ -54,7 +54,13 @@ def set_children(
     evmtensor stake children set bob-hot=0.25 eve-hot=0.5 -n 1 -H al-hot -k al
     """
     session: Session = context.obj
-    shares = dict(_child(session, text) for text in children)
+    shares: dict[str, int] = {}
+    for address, share in (_child(session, text) for text in children):
+        if address in shares:
+            raise ConfigError(
+                f"{address} is named twice as a child", next_step="Name each child once."
+            )
+        shares[address] = share
     _set(session, hotkey, netuid, shares, key)
 
 

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from offchain.cli.options import Key, rao, tao
+from offchain.cli import proposal as calls_of
+from offchain.cli.options import Key, tao
 from offchain.cli.output import progress, show, show_table
 from offchain.cli.session import Session
 from offchain.protocol.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from offchain.chain.contract import Call
     from offchain.chain.governance import Proposal, Voter
     from offchain.chain.governor import StakeVoted, Support
     from offchain.chain.network import Network
@@ -64,6 +62,12 @@ def propose(
         list[str] | None,
         typer.Option(metavar="NETUID:NAME=VALUE", help="A hyperparameter of a subnet."),
     ] = None,
+    set_schedule: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NETUID:T,R,W", help="Tempo, reveal and window of a subnet or of the root, 0."
+        ),
+    ] = None,
     set_governance: Annotated[
         list[str] | None,
         typer.Option(
@@ -91,14 +95,13 @@ def propose(
     """
     session: Session = context.obj
     calls = [
-        *_parameters(session, set_parameter or ()),
-        *_governance(session.network, set_governance or ()),
-        *_transfers(session, transfer or ()),
-        *_raw(session, call or ()),
+        *calls_of.parameters(session, set_parameter or ()),
+        *calls_of.schedules(session, set_schedule or ()),
+        *calls_of.governance(session.network, set_governance or ()),
+        *calls_of.transfers(session, transfer or ()),
+        *calls_of.guardian(session, set_guardian),
+        *calls_of.raw(session, call or ()),
     ]
-    if set_guardian:
-        guardian = session.address_of(set_guardian)
-        calls.append(session.network.settlement.set_guardian(guardian))
     voter = _voter(session, key)
     with progress("proposing"):
         made = voter.propose(calls, description)
@@ -307,73 +310,6 @@ def _support(word: str) -> Support:
         raise ConfigError(
             f"{word!r} is no vote", next_step="Say for, against or abstain."
         ) from None
-
-
-def _parameters(session: Session, settings: Sequence[str]) -> Iterator[Call]:
-    for setting in settings:
-        netuid, _, rest = setting.partition(":")
-        name, equals, value = rest.partition("=")
-        if not equals:
-            raise _malformed("--set-parameter", setting, "1:kappa_u16=32767")
-        subnets = session.network.subnets
-        yield subnets.set_parameter(_whole(netuid, setting), name, _whole(value, setting))
-
-
-def _governance(network: Network, settings: Sequence[str]) -> Iterator[Call]:
-    governor = network.governor
-    setters = {
-        "voting_delay_ticks": governor.set_voting_delay,
-        "voting_period_ticks": governor.set_voting_period,
-        "threshold_ppm": governor.set_threshold,
-        "quorum_ppm": governor.set_quorum,
-        "delay_seconds": network.timelock.update_delay,
-    }
-    for setting in settings:
-        name, equals, value = setting.partition("=")
-        if not equals or name not in setters:
-            raise ConfigError(
-                f"--set-governance {setting!r} is none of {', '.join(setters)}",
-                next_step="Write it like quorum_ppm=100000.",
-            )
-        yield setters[name](_whole(value, setting))
-
-
-def _transfers(session: Session, payments: Sequence[str]) -> Iterator[Call]:
-    for payment in payments:
-        receiver, colon, amount = payment.rpartition(":")
-        if not colon:
-            raise _malformed("--transfer", payment, "0x12..ab:12.5")
-        yield session.network.tao.transfer(session.address_of(receiver), rao(amount))
-
-
-def _raw(session: Session, calls: Sequence[str]) -> Iterator[Call]:
-    from offchain.chain.contract import Call
-
-    for text in calls:
-        target, _, data = text.rpartition(":")
-        try:
-            bytes.fromhex(data.removeprefix("0x"))
-        except ValueError:
-            raise _malformed("--call", text, "Subnets:0x1a2b3c4d") from None
-        if not target or not data.startswith("0x"):
-            raise _malformed("--call", text, "Subnets:0x1a2b3c4d")
-        contracts = session.network.deployment.contracts
-        address = contracts[target].address if target in contracts else session.address_of(target)
-        yield Call(to=address, data=data, doing="call")
-
-
-def _whole(text: str, where: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise ConfigError(
-            f"{text!r} in {where!r} is not a whole number", next_step="Use digits alone."
-        )
-    return int(text)
-
-
-def _malformed(option: str, text: str, example: str) -> ConfigError:
-    return ConfigError(
-        f"{option} {text!r} is not understood", next_step=f"Write it like {example}."
-    )
 
 
 def _show_votes(

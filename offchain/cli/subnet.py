@@ -228,7 +228,13 @@ def hyperparameters(context: typer.Context, netuid: NetuidArgument) -> None:
     evmtensor subnet hyperparameters 1   (or: evmtensor subnet parameters 1)
     """
     from offchain.chain.contract import read_all
-    from offchain.protocol.hyperparameters import DELAY_EPOCHS, HYPERPARAMETERS
+    from offchain.protocol.eras import FREEZE_PART, FREEZE_TICKS
+    from offchain.protocol.hyperparameters import (
+        DELAY_EPOCHS,
+        HYPERPARAMETERS,
+        RATE_LIMIT_EPOCHS,
+        Authority,
+    )
 
     session: Session = context.obj
     subnets = session.network.subnets
@@ -237,21 +243,38 @@ def hyperparameters(context: typer.Context, netuid: NetuidArgument) -> None:
         read_all(session.connection, list(subnets.parameters_at(netuid, e).values()))
         for e in (epoch, epoch + DELAY_EPOCHS)
     )
+    columns = ("id", "name", "now", "soon", "default", "least", "most", "owner's most", "set by")
+    columns += ("freeze", "what it is")
     rows = [
         (
             row.id,
             row.name,
             value,
             later if later != value else "",
+            row.default,
             row.least,
             row.most,
+            row.owner_most if row.authority is Authority.OWNER else "",
             row.authority.value,
+            "yes" if row.has_freeze else "no",
             row.meaning,
         )
         for row, value, later in zip(HYPERPARAMETERS, now, following, strict=True)
     ]
-    columns = ("id", "name", "now", "soon", "least", "most", "set by", "what it is")
-    show_table(session.flags.json, f"hyperparameters of subnet {netuid}", columns, rows)
+    value_rows = [dict(zip(columns, row, strict=True)) for row in rows]
+    # for people the owner's own bound stands in brackets, where it is another
+    texts = [
+        (*row[:6], f"{row[6]} ({row[7]})" if row[7] not in ("", row[6]) else row[6], *row[8:])
+        for row in rows
+    ]
+    title = f"hyperparameters of subnet {netuid}"
+    show_table(session.flags.json, title, (*columns[:7], *columns[8:]), texts, value_rows)
+    if not session.flags.json:
+        print(
+            f"A change holds from the {DELAY_EPOCHS}nd epoch after this one on, the next one of "
+            f"the same from the {RATE_LIMIT_EPOCHS}th;\nthose with a freeze cannot be set in the "
+            f"last {FREEZE_TICKS} ticks of an epoch (of a short one, in its last 1/{FREEZE_PART})."
+        )
 
 
 @app.command("set")

@@ -81,13 +81,17 @@ def test_gov__a_life_of_two_proposals(
         *("--set-governance", "quorum_ppm=200000", "--key", "dev:5"),
     )
     turned = voters.gov(
-        *("propose", "-d", "less burn", "--set-parameter", "1:min_burn_rao=1", "--key", "dev:5")
+        *("propose", "-d", "less burn", "--set-parameter", "1:min_burn_rao=1", "--key", "dev:5"),
+        *("--set-schedule", "0:720,200,300"),
     )
     assert paid["calls"] == [
         "Governor.updateQuorumNumerator(200000)",
         f"Tao.transfer({receiver}, {5 * RAO_PER_TAO // 2})",
     ]
-    assert turned["calls"] == ["Subnets.set_parameter(1, 5, 1)"]
+    assert turned["calls"] == [
+        "Subnets.set_parameter(1, 5, 1)",
+        "Subnets.set_schedule(0, 720, 200, 300)",
+    ]
     place, other = paid["place"], turned["place"]
     assert "begins after tick" in voters.refused("vote", place, "for", "--key", "dev:5")
 
@@ -137,10 +141,17 @@ def test_gov__a_life_of_two_proposals(
         (("propose", "-d", "x", "--set-parameter", "1:kappa=5"), "no hyperparameter is named"),
         (("propose", "-d", "x", "--set-parameter", "1:kappa_u16=70000"), "wanted 0 to 65535"),
         (("propose", "-d", "x", "--set-parameter", "a:kappa_u16=5"), "is not a whole number"),
+        (("propose", "-d", "x", "--set-parameter", "77:kappa_u16=5"), "there is no subnet 77"),
+        (("propose", "-d", "x", "--set-schedule", "0:360"), "is not understood"),
+        (("propose", "-d", "x", "--set-schedule", "0:4000,1,1"), "wanted at most 3600"),
+        (("propose", "-d", "x", "--set-schedule", "0:360,181,1"), "wanted 1 to 180"),
+        (("propose", "-d", "x", "--set-schedule", "77:360,100,150"), "there is no subnet 77"),
         (("propose", "-d", "x", "--set-governance", "tempo=5"), "is none of"),
+        (("propose", "-d", "x", "--set-governance", "quorum_ppm=9999"), "wanted 10000 to 500000"),
+        (("propose", "-d", "x", "--set-governance", "delay_seconds=99"), "delay_seconds is 99"),
         (("propose", "-d", "x", "--transfer", "nobody"), "is not understood"),
         (("propose", "-d", "x", "--call", "Subnets:zz"), "is not understood"),
-        (("propose", "-d", "x" * 5_000, "--set-governance", "quorum_ppm=5"), "at most 4096"),
+        (("propose", "-d", "x" * 5_000, "--set-governance", "quorum_ppm=50000"), "at most 4096"),
     ],
 )
 def test_gov__wrong_input__one_sentence(voters: Voters, words: tuple[str, ...], said: str) -> None:

@@ -124,6 +124,11 @@ def test_subnet__named_handed_over_and_back__by_command(shell: Shell) -> None:
     shell.evmtensor("subnet", "set-hotkey", 1, "--hotkey", "dev:4", "--key", "dev:3")
     rows = json.loads(shell.evmtensor("subnet", "parameters", 1, "--json"))
     assert {row["name"]: row["now"] for row in rows}["owner_cut_enabled"] == 1
+    table = {row["name"]: row for row in rows}
+    bonds = table["bonds_moving_average_ppm"]
+    assert (bonds["most"], bonds["owner's most"], bonds["freeze"]) == (999_999, 975_000, "yes")
+    assert (table["kappa_u16"]["owner's most"], table["kappa_u16"]["freeze"]) == ("", "no")
+    assert "in the last 10 ticks" in shell.evmtensor("subnet", "hyperparameters", 1)
     shell.evmtensor("subnet", "offer", 1, "--to", "dev:1", "--key", "dev:3")
     shell.evmtensor("subnet", "accept", 1, "--key", "dev:1")
 

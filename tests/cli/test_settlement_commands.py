@@ -111,6 +111,8 @@ def test_guardian__cancels_once__and_the_owner_takes_its_cut(
     assert "A vote names one" in refused(*cancel)
     epoch.name_guardian(epoch.anvil.development(7).address)
     assert "no live proposal" in refused(*cancel)
+    twice = ("gov", "propose", "-d", "x", "--set-guardian", "dev:6", "--key", "dev:6")
+    assert "for ever" in refused(*twice)
 
     first = epoch.propose()
     told = refused("guardian", "cancel", *epoch.named, "--key", "dev:6")

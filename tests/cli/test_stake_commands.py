@@ -104,6 +104,18 @@ def test_stake__bad_input__is_one_sentence_with_the_next_step(desk: Desk) -> Non
             "unknown hotkey",
             "neuron register",
         ),
+        (("stake", "add", "0.001", "--hotkey", "one", *key), "the least is 0.002", "Name more"),
+        (
+            ("stake", "move", "--from", "one", "--to", "two", "--amount", "0.001", *key),
+            "too little to move, the least is 0.002",
+            "Name more",
+        ),
+        (
+            ("stake", "transfer", "friend", "--hotkey", "one", "--amount", "0.001", *key),
+            "too little to give, the least is 0.002",
+            "Name more",
+        ),
+        (("stake", "transfer", "0x" + "00" * 20, "--hotkey", "one", *key), "no coldkey", "zero"),
         (("stake", "gather", "--hotkey", "one", *key), "same member", "another"),
         (("stake", "remove", 99, *key), "not your unbonding", "coldkey that began it"),
     ):
@@ -126,6 +138,7 @@ def test_children__set_shown_revoked__and_bad_input(desk: Desk) -> None:
     for words, said, next_step in (
         (("set", "two", *where, "one"), "not HOTKEY=SHARE", "bob-hot=0.25"),
         (("set", "two=2", *where, "one"), "is not a share", "from 0 to 1"),
+        (("set", "two=0.1", "two=0.2", *where, "one"), "named twice", "each child once"),
         (("set", "one=0.1", *where, "one"), "own child", "another hotkey"),
         (("set", "one=0.1", *where, "two"), "has parents", "only own stake"),
         (("set", "spare=0.1", *where, "one"), "unknown or retired", "registered"),
