@@ -95,14 +95,13 @@ def check_safety(content: bytes, name: str = "model") -> Any:
     import onnx
     from google.protobuf.message import DecodeError
 
+    export = "Export it with `torch.onnx.export`."
     try:
         model = onnx.load_model_from_string(content)
     except (DecodeError, ValueError, RecursionError) as error:
-        raise ModelError(
-            f"{name}: not an ONNX model", next_step="Export it with `torch.onnx.export`."
-        ) from error
+        raise ModelError(f"{name}: not an ONNX model", next_step=export) from error
     if not model.graph.node:
-        raise ModelError(f"{name}: not an ONNX model, or an empty one")
+        raise ModelError(f"{name}: not an ONNX model, or an empty one", next_step=export)
     _check_nodes(model, name)
     return model
 

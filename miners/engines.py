@@ -72,6 +72,11 @@ def make_miner(choice: EngineChoice, subnet: str = "") -> Miner:
             f"miner: engine {name} needs the server's address and the model's name there",
             next_step="Add --engine-url http://127.0.0.1:8000 --model NAME.",
         )
+    if not choice.url.startswith(("http://", "https://")):
+        raise MinerError(
+            f"miner: {choice.url} is no web address",
+            next_step="Give one like http://127.0.0.1:8000 with --engine-url.",
+        )
     if name is EngineName.OIP:
         from miners.remote import OipEngine
 

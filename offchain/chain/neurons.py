@@ -11,6 +11,7 @@ from eth_hash.auto import keccak
 
 from offchain.chain.contract import Call, Contract, Event, Query
 from offchain.chain.errors import NodeRefused
+from offchain.protocol.errors import ConfigError
 from offchain.protocol.identifiers import NONE
 
 # of a seat's word in `Neurons.standing_at`: the holder keeps its seat in the epoch after
@@ -175,8 +176,16 @@ class Neurons(Contract):
         return self.call("poke_root", seat, hotkey, doing=f"poke seat {seat} of the root")
 
     def serve_axon(self, netuid: int, ip: str, port: int, version: int = 1) -> Call:
-        """Announce where the calling hotkey answers; `ip` is IPv4 or IPv6."""
-        address = ipaddress.ip_address(ip)
+        """Announce where the calling hotkey answers; `ip` is IPv4 or IPv6. ConfigError for a name:
+        the contract holds addresses only.
+        """
+        try:
+            address = ipaddress.ip_address(ip)
+        except ValueError:
+            raise ConfigError(
+                f"{ip} is no IP address, and the chain holds no names",
+                next_step="Give this machine's address with --external-ip.",
+            ) from None
         return self.call(
             "serve_axon",
             netuid,

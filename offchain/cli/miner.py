@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offchain.cli.options import HotkeyName, Key, Netuid, rao, wei
+from offchain.cli.options import HotkeyName, Key, Netuid, rao, tao, wei
 from offchain.cli.output import progress, show
 from offchain.cli.session import SERVICE_ATTEMPTS, Session
 from offchain.protocol.errors import ConfigError
@@ -146,7 +146,10 @@ def check_reachable(
     try:
         is_public = ipaddress.ip_address(address).is_global
     except ValueError:
-        is_public = False
+        raise ConfigError(
+            f"{address} is no IP address, and the chain holds no names",
+            next_step="Give this machine's address with --external-ip.",
+        ) from None
     if not is_public and chain_id not in LOCAL_CHAIN_IDS:
         raise ConfigError(
             f"{nobody} at {address}",
@@ -162,7 +165,9 @@ def engine_name(text: str) -> EngineName:
         return EngineName(text)
     except ValueError:
         names = ", ".join(EngineName)
-        raise ConfigError(f"engine {text!r} is none of {names}") from None
+        raise ConfigError(
+            f"engine {text!r} is none of {names}", next_step="Name one of them with --engine."
+        ) from None
 
 
 @app.command()
@@ -173,10 +178,22 @@ def check(
         str, typer.Option(help="The incentive mechanism; a decoder's is text, else vision.")
     ] = "",
     rounds: Annotated[int, typer.Option(min=1, help="Tasks to score it on.")] = 64,
+    netuid: Annotated[
+        int | None,
+        typer.Option(
+            "--netuid",
+            "-n",
+            metavar="N",
+            min=1,
+            help="Ask this subnet, too: what a place costs, and whose model it is already.",
+        ),
+    ] = None,
 ) -> None:
     """Score a model as a validator would, before paying for a place.
 
     evmtensor miner check model.onnx
+
+    evmtensor miner check model.onnx --netuid 1
 
     evmtensor miner check decoder --rounds 16
     """
@@ -186,7 +203,7 @@ def check(
 
     session: Session = context.obj
     if model.is_dir():
-        _check_decoder(session, model, subnet or "text", rounds)
+        _check_decoder(session, model, subnet or "text", rounds, netuid)
         return
     with progress("scoring"):
         mechanism = load(subnet or "vision")
@@ -199,10 +216,13 @@ def check(
         f"hash 0x{report.model_hash.hex()}, {report.size_bytes} bytes\n"
         f"a row answers the same alone and in a batch {exactness}"
     )
-    _show_exam(session, exam, text, advice(mechanism))
+    place = _place(session, netuid, report.model_hash)
+    _show_exam(session, exam, text, advice(mechanism), place)
 
 
-def _check_decoder(session: Session, path: Path, subnet: str, rounds: int) -> None:
+def _check_decoder(
+    session: Session, path: Path, subnet: str, rounds: int, netuid: int | None
+) -> None:
     from miners.llm.exam import examine_decoder
     from miners.llm.folder import published_files
     from miners.publishing import advice, must_publish
@@ -218,12 +238,46 @@ def _check_decoder(session: Session, path: Path, subnet: str, rounds: int) -> No
         f"{exam.latency_ms:.0f} ms each, {exam.tokens_per_s:,.0f} tokens/s on {exam.provider}\n"
         f"hash 0x{exam.model_hash.hex()}"
     )
-    _show_exam(session, exam, text, advice(mechanism))
+    place = _place(session, netuid, exam.model_hash)
+    _show_exam(session, exam, text, advice(mechanism), place)
 
 
-def _show_exam(session: Session, exam: Exam | TextExam, text: str, note: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the chain says of a model in a subnet. `owner`: the hotkey that committed it first."""
+
+    netuid: int
+    burn_rao: int
+    owner: str
+
+    def __str__(self) -> str:
+        price = f"a place in subnet {self.netuid} costs {tao(self.burn_rao)} TAO now"
+        if not self.owner:
+            return price
+        return f"{price}\n{self.owner} committed this model first: a copy of it scores 0"
+
+
+def _place(session: Session, netuid: int | None, model_hash: bytes) -> Place | None:
+    from offchain.chain.events import read_events
+    from offchain.chain.neurons import ModelCommitted
+
+    if netuid is None:
+        return None
+    neurons, first_block = session.network.neurons, session.network.deployment.first_block
+    burn_rao = neurons.burn_rao(netuid)
+    events = read_events(neurons, ModelCommitted, first_block, indexed=[netuid])
+    ids = [event.registration_id for event in events if event.model_hash == model_hash]
+    return Place(netuid, burn_rao, neurons.hotkey_of(ids[0]) if ids else "")
+
+
+def _show_exam(
+    session: Session, exam: Exam | TextExam, text: str, note: str, place: Place | None
+) -> None:
     value = {field.name: getattr(exam, field.name) for field in fields(exam)} | {"note": note}
-    show(session.flags.json, value, f"{text}\n{note}" if note else text)
+    if place is not None:
+        value["place"] = place
+    lines = [text, note, str(place or "")]
+    show(session.flags.json, value, "\n".join(line for line in lines if line))
 
 
 @app.command()

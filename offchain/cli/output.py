@@ -147,4 +147,5 @@ def show_error(error: Exception, verbose: bool, as_json: bool) -> None:
         )
         return
     message = " ".join(str(error).split())
-    print(f"evmtensor: {message.rstrip('.')}. {next_step}".rstrip(), file=sys.stderr)
+    end = "" if message.endswith("?") else "."
+    print(f"evmtensor: {message.rstrip('.')}{end} {next_step}".rstrip(), file=sys.stderr)

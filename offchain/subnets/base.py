@@ -28,6 +28,7 @@ from offchain.protocol.errors import ConfigError
 from offchain.wire import Synapse
 
 MAX_WEIGHT = 65_535  # u16
+_NAME_ONE = "Name a module of offchain/subnets, such as vision or text."
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,16 @@ class Task:
 def load(name: str) -> ModuleType:
     """The subnet module of that name; ConfigError if there is none."""
     if not name.isidentifier():
-        raise ConfigError(f"subnet {name!r} is no module name")
+        raise ConfigError(f"subnet {name!r} is no module name", next_step=_NAME_ONE)
     try:
-        return import_module(f"offchain.subnets.{name}")
+        module = import_module(f"offchain.subnets.{name}")
     except ModuleNotFoundError as error:
         if error.name != f"offchain.subnets.{name}":
             raise
-        raise ConfigError(
-            f"subnet {name!r} does not exist", next_step="Name a module of offchain/subnets."
-        ) from error
+        raise ConfigError(f"subnet {name!r} does not exist", next_step=_NAME_ONE) from error
+    if not hasattr(module, "SYNAPSE"):  # this very file, for one
+        raise ConfigError(f"{name!r} defines no subnet", next_step=_NAME_ONE)
+    return module
 
 
 def task_seed(epoch_seed: bytes, validator_secret: bytes, round_number: int = 0) -> bytes:

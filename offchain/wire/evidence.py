@@ -12,6 +12,11 @@ from offchain.wire.errors import ReceiptError
 from offchain.wire.exhibit import Exhibit, check_exhibit
 from offchain.wire.receipts import Evidence, check_equivocation, check_evidence
 
+_NAME_A_FILE = (
+    "Name a file that a validator kept in its folder audits/evidence, or one written by "
+    "`Evidence.to_json`."
+)
+
 
 def read_evidence(path: Path) -> Evidence | Exhibit:
     """The evidence in a file, with or without the bodies, unchecked; ReceiptError for anything
@@ -20,11 +25,17 @@ def read_evidence(path: Path) -> Evidence | Exhibit:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ReceiptError(f"evidence: {path} cannot be read ({error.strerror})") from error
+        raise ReceiptError(
+            f"evidence: {path} cannot be read ({error.strerror})", next_step=_NAME_A_FILE
+        ) from error
     try:
         return Exhibit.from_json(content)
     except ReceiptError:  # a file without bodies: the error of that form says more
+        pass
+    try:
         return Evidence.from_json(content)
+    except ReceiptError as error:
+        raise ReceiptError(f"{error}, in {path}", next_step=_NAME_A_FILE) from error
 
 
 def checked(found: Evidence | Exhibit) -> Evidence:

@@ -2,6 +2,7 @@
 """WebSocket connections by picows: dialling, listening, and what an HTTP client gets to see."""
 
 import asyncio
+import errno
 import logging
 import resource
 import ssl
@@ -140,8 +141,10 @@ async def listen(
             use_aiofastnet=tls is None,
         )
     except (OSError, OverflowError) as error:
+        is_taken = getattr(error, "errno", None) in (errno.EADDRINUSE, errno.EACCES)
         raise WireConfigError(
-            f"listen: cannot open {host}:{port}: {error}", next_step="Choose a free port."
+            f"listen: cannot open {host}:{port}: {error}",
+            next_step="Choose a free port." if is_taken else "Name an address of this machine.",
         ) from error
 
 

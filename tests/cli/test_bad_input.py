@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from offchain.chain.errors import NoSeat, Reverted
 from offchain.chain.hotkey import Hotkey
 from offchain.cli.output import show_error
 from offchain.keys import KeyStore, Signer
+from offchain.protocol.errors import ConfigError
 from offchain.protocol.identifiers import RAO_PER_TAO
 from offchain.protocol.rows import pack_row
 from tests.chain.conftest import Localnet
@@ -181,6 +183,103 @@ def test_unregistered_hotkey__cannot_mine(
     sentence = evmtensor(*words, *on(anvil)).sentence()
     assert "is not registered in this subnet" in sentence
     assert "--max-burn" in sentence
+
+
+@pytest.mark.parametrize("words", [("--host", "localhost"), ("--external-ip", "my-host")])
+def test_miner_at_a_name__sends_nothing(
+    anvil: Localnet, netuid: int, evmtensor: Command, tmp_path: Path, words: tuple[str, str]
+) -> None:
+    model = write_model(tmp_path / "model.onnx", "images", ["batch", 8, 8])
+    line = ("miner", "run", model, "-n", netuid, "--hotkey", "dev:2", "--port", 0, *words)
+    before = anvil.network.connection.nonce(anvil.development(2).address)
+    sentence = evmtensor(*line, *on(anvil)).sentence()
+    assert f"{words[1]} is no IP address" in sentence
+    assert "--external-ip" in sentence
+    assert anvil.network.connection.nonce(anvil.development(2).address) == before
+
+
+def test_announcing_a_name__library__is_one_sentence(anvil: Localnet, netuid: int) -> None:
+    with pytest.raises(ConfigError, match="is no IP address"):
+        anvil.network.neurons.serve_axon(netuid, "localhost", 8091)
+
+
+def test_check_with_a_netuid__says_what_a_place_costs_and_whose_the_model_is(
+    anvil: Localnet, netuid: int, evmtensor: Command, tmp_path: Path
+) -> None:
+    model = write_model(tmp_path / "model.onnx", "images", ["batch", 8, 8])
+    line = ("miner", "check", model, "--rounds", 2, "--netuid", netuid, *on(anvil))
+    said = evmtensor(*line)
+    assert said.code == 0, said.error
+    assert f"a place in subnet {netuid} costs " in said.out
+    assert "committed this model first" not in said.out
+    owner = anvil.development(2)
+    Hotkey(anvil.network, owner, netuid).commit_model(
+        sha256(model.read_bytes()).digest(), bytes(32)
+    )
+    assert f"{owner.address} committed this model first: a copy of it scores 0" in (
+        evmtensor(*line).out
+    )
+    place = json.loads(evmtensor(*line, "--json").out)["place"]
+    assert place["owner"] == owner.address
+    assert place["burn_rao"] > 0
+
+
+def test_check_with_an_unknown_netuid__is_one_sentence(
+    anvil: Localnet, evmtensor: Command, tmp_path: Path
+) -> None:
+    model = write_model(tmp_path / "model.onnx", "images", ["batch", 8, 8])
+    line = ("miner", "check", model, "--rounds", 2, "--netuid", 99, *on(anvil))
+    assert "unknown netuid. See `evmtensor subnet list`" in evmtensor(*line).sentence()
+
+
+@pytest.mark.parametrize("name", ["base", "nothing", "../vision"])
+def test_check_for_a_subnet_that_is_none__is_one_sentence(
+    evmtensor: Command, tmp_path: Path, name: str
+) -> None:
+    model = write_model(tmp_path / "model.onnx", "images", ["batch", 8, 8])
+    sentence = evmtensor("miner", "check", model, "--subnet", name).sentence()
+    assert "Name a module of offchain/subnets, such as vision or text." in sentence
+
+
+def test_engine_that_is_none__is_one_sentence(evmtensor: Command) -> None:
+    line = ("miner", "run", "model.onnx", "-n", 1, "--hotkey", "dev:2", "--engine", "tpu")
+    assert "Name one of them with --engine." in evmtensor(*line).sentence()
+
+
+def test_server_without_a_hash__asks_one_question(evmtensor: Command) -> None:
+    url = ("--engine-url", "http://127.0.0.1:1", "--model", "x")
+    line = ("miner", "run", "-n", 1, "--hotkey", "dev:2", "--engine", "openai", *url)
+    sentence = evmtensor(*line).sentence()
+    assert "for the model at the server? Name its file" in sentence
+
+
+def test_server_at_no_address__is_one_sentence(evmtensor: Command) -> None:
+    url = ("--engine-url", "triton", "--model", "x", "--model-hash", "11" * 32)
+    line = ("miner", "run", "-n", 1, "--hotkey", "dev:2", "--engine", "oip", *url)
+    assert "triton is no web address. Give one like http" in evmtensor(*line).sentence()
+
+
+@pytest.mark.parametrize("engine", ["oip", "openai"])
+def test_server_that_is_down__is_one_sentence(
+    anvil: Localnet, netuid: int, evmtensor: Command, engine: str
+) -> None:
+    url = ("--engine-url", "http://127.0.0.1:1", "--model", "x", "--model-hash", "11" * 32)
+    words = ("-n", netuid, "--hotkey", "dev:2", "--engine", engine, *url, "--port", 0)
+    sentence = evmtensor("miner", "run", *words, *on(anvil)).sentence()
+    assert "does not answer" in sentence
+    assert "Start the inference server first." in sentence
+
+
+@pytest.mark.parametrize("content", [None, "{}", "[]", "no json", "\xff"])
+def test_evidence_that_is_none__is_one_sentence(
+    evmtensor: Command, tmp_path: Path, content: str | None
+) -> None:
+    path = tmp_path / "evidence.json"
+    if content is not None:
+        path.write_text(content, encoding="latin-1")
+    sentence = evmtensor("evidence", "check", path).sentence()
+    assert str(path) in sentence
+    assert "Name a file that a validator kept" in sentence
 
 
 def test_model_that_is_not_onnx__sends_nothing(

@@ -244,11 +244,19 @@ def spoken(capsys: pytest.CaptureFixture[str]) -> str:
     return said
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "10.0.0.7", "127.0.0.2", "::1", "my-host", ""])
+@pytest.mark.parametrize("address", ["0.0.0.0", "10.0.0.7", "127.0.0.2", "::1"])
 def test_miner__address_that_nobody_reaches__costs_nothing_on_a_real_chain(address: str) -> None:
     check_reachable(address, 31_337)
     with pytest.raises(ConfigError, match="validators cannot reach") as told:
         check_reachable(address, 10)
+    assert "--external-ip" in told.value.next_step
+
+
+@pytest.mark.parametrize("chain_id", [10, 31_337])
+@pytest.mark.parametrize("address", ["my-host", "localhost", "300.1.1.1", ""])
+def test_miner__name_instead_of_an_address__costs_nothing(address: str, chain_id: int) -> None:
+    with pytest.raises(ConfigError, match="is no IP address") as told:
+        check_reachable(address, chain_id)
     assert "--external-ip" in told.value.next_step
 
 
