@@ -153,38 +153,12 @@ class Miner:
         settings = settings or Settings()
         check_publishing(self.subnet, settings.publish)
         self._chain, self._hotkey = chain, hotkey
-        if self.engine is not None:
-            await self.engine.check()
-        await asyncio.to_thread(chain.refresh)
-        self.axon = Axon(
-            hotkey,
-            chain.domain(),
-            has_seat=chain.has_seat,
-            stake_of=chain.stake_of,
-            chain_time=chain.chain_time,
-            limits=settings.limits,
-            model_hash=self.model_hash,
-        )
-        self.axon.attach(self._handler())
-        if settings.publish:
-            self.axon.attach(self._publisher())
-        if not settings.dial_out:  # a taken port costs nothing on chain
-            await self.axon.serve(settings.host, settings.port)
         try:
-            if settings.http_port is not None:
-                from miners.edge import Edge  # aiohttp costs a tenth of a second to import
-
-                self.edge = Edge(self, settings.http_token)
-                await self.edge.serve(port=settings.http_port)
-            await self._ensure_registered(settings.max_burn_rao)
-            await self._commit(self.model_hash, self._content)
-            if not settings.dial_out:
-                public = settings.public_host or settings.host
-                port = settings.public_port or self.axon.port
-                await asyncio.to_thread(chain.serve_axon, public, port)
+            await self._open(chain, hotkey, settings)
         except BaseException:
             await self.close()
             raise
+        assert self.axon is not None  # `_open` made it
         if settings.dial_out:
             self._egress = Egress(localnet=settings.localnet)
             self._dial_validators(self._egress)
@@ -202,6 +176,37 @@ class Miner:
             provider=self.engine.provider if self.engine else "function",
         )
         return self
+
+    async def _open(self, chain: ChainPort, hotkey: Hotkey, settings: Settings) -> None:
+        """What can fail, the free things first."""
+        if self.engine is not None:
+            await self.engine.check()
+        await asyncio.to_thread(chain.refresh)
+        self.axon = Axon(
+            hotkey,
+            chain.domain(),
+            has_seat=chain.has_seat,
+            stake_of=chain.stake_of,
+            chain_time=chain.chain_time,
+            limits=settings.limits,
+            model_hash=self.model_hash,
+        )
+        self.axon.attach(self._handler())
+        if settings.publish:
+            self.axon.attach(self._publisher())
+        if not settings.dial_out:  # a taken port costs nothing on chain
+            await self.axon.serve(settings.host, settings.port)
+        if settings.http_port is not None:
+            from miners.edge import Edge  # aiohttp costs a tenth of a second to import
+
+            self.edge = Edge(self, settings.http_token)
+            await self.edge.serve(port=settings.http_port)
+        await self._ensure_registered(settings.max_burn_rao)
+        await self._commit(self.model_hash, self._content)
+        if not settings.dial_out:
+            public = settings.public_host or settings.host
+            port = settings.public_port or self.axon.port
+            await asyncio.to_thread(chain.serve_axon, public, port)
 
     async def swap(self, path: str | Path) -> bytes:
         """Exchange the model without dropping a request: check, commit the new hash, then use it.
@@ -266,6 +271,7 @@ class Miner:
             await self.axon.close()
         if self.engine is not None:
             self.engine.close()
+            await asyncio.sleep(0)  # what an engine closes in a task of its own has begun
 
     def run(self, chain: ChainPort, hotkey: Hotkey, settings: Settings | None = None) -> None:
         """Serve until SIGTERM or SIGINT; SIGHUP reads the model again."""

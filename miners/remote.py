@@ -8,6 +8,7 @@ that comes back: names, types, shapes and finite values are checked as if a stra
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -110,8 +111,9 @@ class OipEngine:
         for task in self._tasks:
             task.cancel()
         if self._client is not None:
-            asyncio.get_running_loop().create_task(self._client.close())
-            self._client = None
+            client, self._client = self._client, None
+            with suppress(RuntimeError):  # no loop: nothing is open any more
+                asyncio.get_running_loop().create_task(client.close())
 
     async def _ask(self, feed: Arrays, then: Then) -> Any:
         rows = len(next(iter(feed.values())))

@@ -112,11 +112,22 @@ async def test_start__port_taken__sends_nothing() -> None:
         taken.listen()
         chain = FakeChain(uid=None)
         settings = Settings(host="127.0.0.1", port=taken.getsockname()[1], max_burn_rao=99)
-        with pytest.raises(WireConfigError, match="cannot open"):
+        with pytest.raises(WireConfigError, match="cannot open") as told:
             await Miner.from_bytes(vision_model().SerializeToString()).start(
                 chain, hotkey(), settings
             )
+        assert told.value.next_step == "Choose a free port."
         assert chain.sent == []
+
+
+@in_loop
+async def test_start__address_of_another_machine__sends_nothing() -> None:
+    chain = FakeChain(uid=None)
+    miner = Miner.from_bytes(vision_model().SerializeToString())
+    with pytest.raises(WireConfigError, match="cannot open") as told:
+        await miner.start(chain, hotkey(), Settings(host="203.0.113.5", max_burn_rao=99))
+    assert told.value.next_step == "Name an address of this machine."
+    assert chain.sent == []
 
 
 @in_loop

@@ -117,6 +117,16 @@ def test_I7_remote__bad_answer__fails_that_request_in_one_sentence(name: str) ->
 
 
 @in_loop
+async def test_remote__server_down__leaves_nothing_open() -> None:
+    engine = remote("http://127.0.0.1:1")
+    chain = FakeChain(uid=None)
+    with pytest.raises(ModelError, match="does not answer"):
+        await Miner.from_engine(engine).start(chain, new_hotkey(), Settings(host="127.0.0.1"))
+    assert engine._client is None
+    assert chain.sent == []
+
+
+@in_loop
 async def test_remote__hangs__deadline_and_busy_beyond_the_cap() -> None:
     async def hang(answer: Any) -> Any:
         await asyncio.sleep(2.0)
