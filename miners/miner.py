@@ -220,7 +220,7 @@ class Miner:
         report = await asyncio.to_thread(self_test, content, self.subnet.MODEL)
         self._keep(content)
         await self._commit(report.model_hash, content)
-        self.engine.swap(content)
+        await asyncio.to_thread(self.engine.swap, content)  # loading would hold answers up
         self.report = report
         log.info("model swapped", model=report.model_hash.hex()[:16])
         return report.model_hash
@@ -353,7 +353,7 @@ class Miner:
         if model_hash == NO_MODEL:
             return
         provider = self.engine.provider if self.engine else "function"
-        self.profile = profile_here(provider, content)
+        self.profile = await asyncio.to_thread(profile_here, provider, content)
         wanted = model_hash, self.profile.hash
         if await asyncio.to_thread(chain.committed_model) != wanted:
             await asyncio.to_thread(chain.commit_model, *wanted)

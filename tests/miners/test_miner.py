@@ -7,12 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from miners import Miner, MinerError, ModelError, Settings
+from miners import Engine, Miner, MinerError, ModelError, Settings
 from miners.checks import model_hash
 from miners.profile import profile_here
 from offchain.protocol.errors import ChainError, ConfigError
@@ -146,6 +147,33 @@ async def test_serving__chain_unreachable_for_a_while__goes_on() -> None:
     assert await mean_score(chain, key, rounds=2) >= 0.0
     assert miner.axon is not None
     assert miner.axon.served == 2
+    await miner.close()
+
+
+@in_loop
+async def test_swap__loading_takes_long__answers_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    chain, key, path = FakeChain(), hotkey(), tmp_path / "model.onnx"
+    path.write_bytes(vision_model().SerializeToString())
+    miner = await Miner.from_onnx(path).start(chain, key, HERE)
+    _, dendrite = new_validator(chain)
+    loaded, entered, going_on = Engine.swap, threading.Event(), threading.Event()
+
+    def slowly(self: Engine, content: bytes) -> bytes:
+        entered.set()
+        assert going_on.wait(PATIENT_S), "nobody was answered while the model was loaded"
+        return loaded(self, content)
+
+    monkeypatch.setattr(Engine, "swap", slowly)
+    swapping = asyncio.create_task(miner.swap(path))
+    await until(entered.is_set)
+    task = vision.tasks(bytes(32), [0])[0]
+    reply = await dendrite.call(endpoint_of(chain, key), task.synapse, PATIENT_S)
+    assert reply.ok
+    going_on.set()
+    await swapping
+    await dendrite.close()
     await miner.close()
 
 
