@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Your own code as a miner, scored as a validator would: `python examples/own_function.py`.
 
-With a chain, `guess.run(chain, hotkey, Settings(...))` registers, commits, serves and claims;
+With a network (see the README) two more lines register, serve and claim:
+
+    chain, hotkey = connect(1, "alice-hot", "alice")
+    guess.run(chain, hotkey, Settings(max_burn_rao=2 * 10**9))
+
 `evmtensor miner run model.onnx --netuid 1` does the same for a model file.
 """
 

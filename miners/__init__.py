@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The miner: ONNX engine, batcher, server, exporters from torch.
 
-    from miners import Miner, Settings
+    from miners import Miner, Settings, connect
 
     miner = Miner.from_onnx("model.onnx", "vision")       # or Miner.from_torch(module, "vision")
+    chain, hotkey = connect(1, "alice-hot", "alice")      # subnet 1, keys by name
     miner.run(chain, hotkey, Settings(port=8091, max_burn_rao=10**9))
 
 `chain` is a `ChainPort` (see `chain_port.py`), `hotkey` a signer with `.address` and
-`.sign_digest`. Inside an event loop: `await miner.start(chain, hotkey, settings)`, `await
-miner.swap("better.onnx")`, `await miner.close()`.
+`.sign_digest`: `connect` makes both, tests make their own. Inside an event loop: `await
+miner.start(chain, hotkey, settings)`, `await miner.swap("better.onnx")`, `await miner.close()`.
 
     python -m miners.train --out DIR            # the demo's models
     python -m miners.exam model.onnx            # its score, as a validator would find it
@@ -24,6 +25,7 @@ Serving needs neither torch nor ape; `export`, `models` and `train` do need torc
 
 from miners.chain_port import ChainPort
 from miners.checks import ModelReport
+from miners.connection import connect
 from miners.engine import Engine
 from miners.errors import MinerError, ModelError
 from miners.miner import Miner
@@ -32,5 +34,5 @@ from miners.settings import Settings
 
 __all__ = [
     "ChainPort", "ClaimPolicy", "Engine", "Miner", "MinerError", "ModelError", "ModelReport",
-    "Settings",
+    "Settings", "connect",
 ]  # fmt: skip

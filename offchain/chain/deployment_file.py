@@ -61,6 +61,13 @@ def default_path(folder: Path, chain_id: int) -> Path:
     return folder / f"{chain_id}.json"
 
 
+def find_deployment(chain_id: int, home: Path) -> Path:
+    """Where the deployment of this chain is looked for: in ./deployments, then in the home."""
+    here = default_path(Path("deployments"), chain_id)
+    at_home = default_path(home / "deployments", chain_id)
+    return at_home if at_home.exists() and not here.exists() else here
+
+
 def abi_sha256(abi: list[Any]) -> str:
     return sha256(json.dumps(abi, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from offchain.chain.connection import Connection
 from offchain.chain.errors import OutboxFull, OutboxLocked
 from offchain.chain.files import write_durably
 
@@ -107,6 +108,12 @@ class Outbox:
         self._memory.pop(nonce, None)
         if self.folder is not None:
             (self.folder / f"{nonce}.json").unlink(missing_ok=True)
+
+
+def outbox_of(connection: Connection, home: Path, address: str) -> Outbox:
+    """The outbox of a key on a chain, below the home: the same for every program that uses it."""
+    chain = f"{connection.chain_id}-{connection.genesis_hash[2:10]}"
+    return Outbox(home / "outbox" / f"{chain}-{address}")
 
 
 def _load(path: Path) -> Entry:

@@ -65,14 +65,13 @@ class Session:
 
     def deployment_path(self) -> Path:
         """The flag, the environment, ./deployments, the home: the first that there is."""
+        from offchain.chain.deployment_file import find_deployment
+
         named = Path(self.flags.deployment) if self.flags.deployment else None
         named = named or self.environment.deployment
         if named is not None:
             return named
-        name = f"{self.connection.chain_id}.json"
-        here = Path("deployments") / name
-        at_home = self.environment.home / "deployments" / name
-        return at_home if at_home.exists() and not here.exists() else here
+        return find_deployment(self.connection.chain_id, self.environment.home)
 
     def deployment_folder(self) -> Path:
         """Where a new deployment is written: ./deployments, unless a file elsewhere is named."""
@@ -101,12 +100,11 @@ class Session:
 
     def sender(self, signer: Signer) -> Sender:
         """Sends for one key; what it sends is on disk first."""
-        from offchain.chain.outbox import Outbox
+        from offchain.chain.outbox import outbox_of
         from offchain.chain.transactions import Sender
 
-        chain = f"{self.connection.chain_id}-{self.connection.genesis_hash[2:10]}"
-        folder = self.environment.home / "outbox" / f"{chain}-{signer.address}"
-        return Sender(self.connection, signer, Outbox(folder))
+        outbox = outbox_of(self.connection, self.environment.home, signer.address)
+        return Sender(self.connection, signer, outbox)
 
     def coldkey(self, reference: str) -> Coldkey:
         from offchain.chain.coldkey import Coldkey
