@@ -3,11 +3,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import boa
 import pytest
 
 from offchain.protocol.ticks import TickClock
-from tests.contracts.deployment import FULL, World, compiled, deploy_world, role_address
+from tests.contracts import life
+from tests.contracts.deployment import (
+    FULL,
+    MINIMAL,
+    RAO,
+    World,
+    compiled,
+    deploy_world,
+    role_address,
+)
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 11, 12, 13, 3_599, 86_400 * 365 * 40])
@@ -35,3 +46,44 @@ def test_deploy__nonsense__reverts(genesis_in: int, tick_seconds: int, reason: s
     genesis_at = boa.env.timestamp + genesis_in
     with boa.reverts(reason):
         compiled("Emission").deploy(*neighbours, genesis_at, tick_seconds, 0)
+
+
+@pytest.mark.parametrize("blocks_in_12_seconds", [48, 6, 1])
+def test_J7_blocks_of_any_length__epochs_phases_and_exits_at_the_same_second(
+    blocks_in_12_seconds: int,
+) -> None:
+    """Ticks of 12 seconds, blocks of 0.25, 2 and 12: a block's number decides nothing."""
+    world = deploy_world(replace(MINIMAL, profile=replace(MINIMAL.profile, tick_seconds=12)))
+    world.warp(1)
+    netuid = life.create(world)
+    life.register(world, netuid, "somebody")
+    life.stake(world, "somebody", RAO)
+    hotkey = life.key("somebody").address
+    owner = world.staking.owner_of(hotkey)
+    start_tick = life.start(world, netuid, in_ticks=2)
+    exit_id = world.staking.unbond(hotkey, world.staking.shares_of(hotkey, owner), sender=owner)
+    ripe_tick = world.tick + world.preset.unbonding_ticks
+
+    epochs: list[tuple[int, int]] = []
+    removed_at = 0
+    genesis, block = world.genesis_at, 0
+    begun_at = boa.env.timestamp
+    while not removed_at:
+        block += 1
+        boa.env.timestamp = begun_at + 12 * block // blocks_in_12_seconds
+        boa.env.evm.patch.block_number += 1
+        epoch = int(world.subnets.running_epoch(netuid))
+        if not epochs or epochs[-1][0] != epoch:
+            epochs.append((epoch, boa.env.timestamp))
+        if boa.env.timestamp >= genesis + ripe_tick * 12:
+            world.staking.remove_stake(exit_id, sender=owner)
+            removed_at = boa.env.timestamp
+        elif block % 60 == 0:
+            with boa.reverts("staking: still unbonding"):
+                world.staking.remove_stake(exit_id, sender=owner)
+    tempo = int(world.subnets.window_of(netuid, 0).tempo)
+    begun = {epoch: at for epoch, at in epochs if epoch > 0}
+    assert list(begun) == list(range(1, 1 + len(begun)))
+    assert len(begun) >= 3
+    assert begun == {e: genesis + (start_tick + e * tempo) * 12 for e in begun}
+    assert removed_at == genesis + ripe_tick * 12

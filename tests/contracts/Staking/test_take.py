@@ -59,7 +59,7 @@ def test_C7_delegator__leaves_before_the_rise_counts(
     assert exit_fully(low, hotkey, delegator) == RAO
 
 
-def test_set_take__rises_one_after_the_other__each_waits_and_each_is_capped(
+def test_C7_set_take__rises_one_after_the_other__each_waits_and_each_is_capped(
     low: World, hotkey: str, validator: str
 ) -> None:
     take = 10
