@@ -2,13 +2,16 @@
 """An engine or a function behind a subnet's message, as an axon attaches it."""
 
 import asyncio
+import inspect
 from collections.abc import Callable
+from hashlib import sha256
 from types import ModuleType
 from typing import Any
 
 from miners.engine import AnyEngine
 from offchain.wire import CallError, Code, Synapse, Tensor
 from offchain.wire.later import Later
+from offchain.wire.receipts import NO_MODEL
 
 Forward = Callable[[Any], Any]
 
@@ -52,3 +55,11 @@ def annotated(function: Forward, kind: type[Synapse]) -> Forward:
 
     forward.__annotations__ = {"synapse": kind, "return": kind}
     return forward
+
+
+def function_hash(function: Forward) -> bytes:
+    """What a function commits to: the SHA-256 of its source; `NO_MODEL` where that is gone."""
+    try:
+        return sha256(inspect.getsource(function).encode()).digest()
+    except (OSError, TypeError):  # typed at a prompt, or an object that can be called
+        return NO_MODEL

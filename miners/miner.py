@@ -15,7 +15,7 @@ from miners.chain_port import ChainPort
 from miners.checks import ModelReport, check_content, read_model, self_test
 from miners.engine import AnyEngine, Engine
 from miners.errors import MinerError
-from miners.handlers import Forward, annotated, model_handler
+from miners.handlers import Forward, annotated, function_hash, model_handler
 from miners.llm.engine import DecoderEngine, TextEngine, is_text
 from miners.payday import Payday
 from miners.profile import Profile, profile_here
@@ -47,8 +47,9 @@ class Miner:
     """
 
     def __init__(self, subnet: str = "vision", *, model_hash: bytes = NO_MODEL) -> None:
-        """`model_hash` is what a function (an engine elsewhere, say) commits to; a model file
-        names itself.
+        """`model_hash` is what a function (an engine elsewhere, say) commits to, else the hash of
+        its source: validators give nothing to a miner that commits to nothing. A model file names
+        itself.
         """
         self._claimed = model_hash
         self.subnet: ModuleType = load(subnet)
@@ -135,11 +136,13 @@ class Miner:
                 f"{self.subnet.SYNAPSE.__name__}"
             )
         self._forward = function
+        if self._claimed == NO_MODEL:
+            self._claimed = function_hash(function)
         return function
 
     @property
     def model_hash(self) -> bytes:
-        """SHA-256 of the model's file, or what was given for a plain function."""
+        """SHA-256 of the model's file or of a function's source, or what was given for it."""
         return self.engine.model_hash if self.engine else self._claimed
 
     async def start(
@@ -351,6 +354,10 @@ class Miner:
         chain = self._chain
         assert chain is not None
         if model_hash == NO_MODEL:
+            log.warning(
+                "commits to nothing", reason="validators give nothing to a miner without a model",
+                next_step="Give Miner a model_hash.",
+            )  # fmt: skip
             return
         provider = self.engine.provider if self.engine else "function"
         self.profile = await asyncio.to_thread(profile_here, provider, content)

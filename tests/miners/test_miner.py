@@ -2,12 +2,14 @@
 """From a file, a module or a function to a serving miner; nothing half-sent when it is wrong."""
 
 import asyncio
+import inspect
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -271,6 +273,33 @@ async def test_forward__a_function__serves_it() -> None:
     assert await mean_score(chain, key, 3) < 0.1
     assert miner.axon is not None
     assert miner.axon.served == 3
+    await miner.close()
+
+
+@in_loop
+async def test_forward__no_hash_given__commits_its_source() -> None:
+    """A validator scores 0 who commits to nothing."""
+    chain, miner = FakeChain(), Miner("vision")
+
+    @miner.forward
+    async def answer(synapse: vision.Vision) -> vision.Vision:
+        return synapse
+
+    await miner.start(chain, hotkey(), HERE)
+    assert chain.model == sha256(inspect.getsource(answer).encode()).digest()
+    await miner.close()
+
+
+@in_loop
+async def test_forward__source_is_gone__says_that_it_earns_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    chain, miner, names = FakeChain(), Miner("vision"), {}
+    exec("def answer(synapse):\n    return synapse", names)
+    miner.forward(names["answer"])
+    await miner.start(chain, hotkey(), HERE)
+    assert "commit_model" not in chain.sent
+    assert "Give Miner a model_hash." in capsys.readouterr().out
     await miner.close()
 
 
