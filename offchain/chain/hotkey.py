@@ -28,16 +28,18 @@ from offchain.protocol.identifiers import life_in
 
 
 class Hotkey:
-    """One hotkey in one subnet."""
+    """One hotkey in one subnet.
 
-    def __init__(self, network: Network, sender: Sender, netuid: int) -> None:
+    address: of the hotkey, if somebody else sends for it, which can only take a seat.
+    """
+
+    def __init__(
+        self, network: Network, sender: Sender, netuid: int, address: str | None = None
+    ) -> None:
         self.network = network
         self.sender = sender
         self.netuid = netuid
-
-    @property
-    def address(self) -> str:
-        return self.sender.address
+        self.address = address or sender.address
 
     # who am I
 

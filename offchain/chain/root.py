@@ -28,12 +28,7 @@ class RootMember(Hotkey):
     """
 
     def __init__(self, network: Network, sender: Sender, address: str | None = None) -> None:
-        super().__init__(network, sender, ROOT_NETUID)
-        self._address = address or sender.address
-
-    @property
-    def address(self) -> str:
-        return self._address
+        super().__init__(network, sender, ROOT_NETUID, address)
 
     def uid(self) -> int | None:
         """None: members have no column, so there is nothing to claim either."""

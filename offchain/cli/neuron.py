@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Neurons: register a hotkey, see its place."""
+"""Neurons: register a hotkey, see its place, take a seat for it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import typer
 from offchain.cli.options import HotkeyAddress, HotkeyName, Key, Netuid, rao, tao
 from offchain.cli.output import progress, show
 from offchain.cli.session import Session
+from offchain.protocol.errors import ConfigError
 
-app = typer.Typer(name="neuron", help="Neurons: register, show.", no_args_is_help=True)
+app = typer.Typer(name="neuron", help="Neurons: register, show, poke.", no_args_is_help=True)
 
 
 @app.command()
@@ -63,3 +64,39 @@ def show_neuron(context: typer.Context, netuid: Netuid, hotkey: HotkeyAddress = 
     stake = tao(network.staking.stake_of(address))
     text = f"uid {uid} of subnet {netuid}, {stake} TAO, answers at {value['axon'] or 'no endpoint'}"
     show(session.flags.json, value, text)
+
+
+@app.command()
+def poke(
+    context: typer.Context,
+    netuid: Netuid,
+    hotkey: HotkeyAddress = "",
+    seat: Annotated[int, typer.Option(help="The seat; the best one by default.")] = -1,
+    key: Annotated[str, typer.Option("--key", "-k", help="Who pays the gas.")] = "",
+) -> None:
+    """Give a seat of a subnet to a hotkey with more stake, from the next epoch on.
+
+    A running validator does it by itself.
+
+    evmtensor neuron poke --netuid 1 --hotkey alice-hot --key alice
+    """
+    from offchain.chain.errors import NoSeat
+    from offchain.chain.hotkey import Hotkey
+
+    session: Session = context.obj
+    if netuid == 0:
+        raise ConfigError("the root has seats of its own", next_step="Use `evmtensor root poke`.")
+    address = session.hotkey_address(hotkey)
+    neuron = Hotkey(session.network, session.coldkey(key).sender, netuid, address)
+    neuron.require_uid()
+    wanted = seat if seat >= 0 else neuron.best_poke()
+    if wanted is None:
+        raise NoSeat(
+            f"hotkey {address} has a seat, or no stake that counts, or each holder has more",
+            next_step="See `evmtensor metagraph`; stake counts from the next tick or epoch on.",
+        )
+    with progress("taking the seat"):
+        receipt = neuron.take_seat(wanted)
+    done = {"transaction": receipt.transaction_hash, "netuid": netuid, "seat": wanted}
+    done["hotkey"] = address
+    show(session.flags.json, done, f"seat {wanted} of subnet {netuid}, from the next epoch on")

@@ -52,7 +52,7 @@ def test_commands__that_a_user_expects__are_there() -> None:
     |verify-epoch|lab run|gov propose|gov vote|gov override|gov queue|gov execute|gov cancel
     |gov list|gov show|gov hotkeys|gov status|root start|root show|root seats|root poke
     |root weights set|root weights show|subnet cost|subnet identity|subnet offer|subnet accept
-    |subnet set-hotkey|subnet set-schedule|withdraw|guardian show|guardian cancel"""
+    |subnet set-hotkey|subnet set-schedule|neuron poke|withdraw|guardian show|guardian cancel"""
     for words in wanted.split("|"):
         assert tuple(words.split()) in ALL, words
 

@@ -181,3 +181,21 @@ def test_wallet_swaps__hotkey_at_once_coldkey_after_a_notice(desk: Desk) -> None
     assert len(stakes) == 2
     retired = desk("stake", "add", 1, "--hotkey", "two", "--key", "owner").sentence()
     assert "retired coldkey" in retired
+
+
+def test_neuron_poke__anybody_takes_a_seat_for_who_has_stake(desk: Desk) -> None:
+    def poke(hotkey: str, *more: object) -> tuple[object, ...]:
+        return ("neuron", "poke", "--hotkey", hotkey, "--key", "friend", *more)
+
+    where = ("--netuid", desk.netuid)
+    assert "not started" in desk(*poke("one", *where)).sentence()
+    desk.anvil.jump_to(desk.anvil.network.clock.tick() + 1)
+    desk.json("subnet", "start", desk.netuid, "--key", "owner")
+    done = desk.json(*poke("one", *where))
+    seats = desk.anvil.network.neurons.seats_at(desk.netuid, 0)
+    (held,) = [seat for seat in seats if seat is not None]
+    assert (held.seat, held.uid) == (done["seat"], 0)
+    assert "has a seat" in desk(*poke("one", *where)).sentence()
+    assert "no such seat" in desk(*poke("two", *where, "--seat", 99)).sentence()
+    assert "not registered" in desk(*poke("spare", *where)).sentence()
+    assert "evmtensor root poke" in desk(*poke("one", "--netuid", 0)).sentence()
