@@ -36,12 +36,15 @@ def show_table(
             )
         )
         return
+    if not rows:
+        print(f"{title}: none")
+        return
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False)
+    table = Table(box=SIMPLE_HEAD, padding=0, show_edge=False)
     texts = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
     console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
     widths = [max(map(len, cells)) for cells in zip(columns, *texts, strict=True)]
@@ -50,6 +53,7 @@ def show_table(
         table.add_column(column, overflow="fold", no_wrap=i not in broken)
     for row in texts:
         table.add_row(*map(Text, row))
+    console.print(Text(title, style="italic"))  # not the table's own, which is no wider than it
     console.print(table)
 
 

@@ -75,3 +75,13 @@ def test_show_table__whatever_the_width__no_cell_loses_a_character(
         shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
         for character in set("".join(cells)):
             assert shown.count(character) >= "".join(cells).count(character)
+
+
+def test_show_table__title_wider_than_its_table__stays_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    title = "stake of 0xC5eC032b5b564b38a7b37d6b32a0AF05aC85eD8E"
+    show_table(False, title, ("is", "TAO"), [("own", "1")])
+    assert title in capsys.readouterr().out.splitlines()
+    show_table(False, title, ("is", "TAO"), [])
+    assert capsys.readouterr().out == f"{title}: none\n"
