@@ -124,8 +124,8 @@ def swap_hotkey(
         done = coldkey.swap_hotkey(old, signer)
     text = (
         f"{signer.address} is in the place of {old}, which can do nothing any more. Restart its "
-        "miner or validator with the new key; a subnet's owner also names it with `evmtensor "
-        "subnet set-hotkey`."
+        "miner or validator with the new key; as a subnet's owner's hotkey without a uid there it "
+        "is named anew with `evmtensor subnet set-hotkey`."
     )
     show(session.flags.json, done, text)
 
