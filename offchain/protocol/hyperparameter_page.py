@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes docs/hyperparameters.md out of the table of hyperparameters.
 
-Every name of mechanics 3.2 is here once: as a row of the table, or with what stands in its place.
+Every name of mechanics 3.2 and 3.3 is here once: as a row of the table, or with what stands in its
+place.
 """
 
 from __future__ import annotations
@@ -49,6 +50,42 @@ ELSEWHERE: tuple[tuple[str, str], ...] = (
     ("root_claim_threshold, ema_price_halving_blocks, voting power", "none: pay is TAO"),
 )
 
+# Names of mechanics 3.3: numbers of the whole network. None can be set after the deployment.
+NETWORK: tuple[tuple[str, str], ...] = (
+    ("NetworkMinLockCost", "1,000 TAO"),
+    ("NetworkLockReductionInterval", "57,600 ticks"),
+    ("NetworkRateLimit", "28,800 ticks"),
+    ("NetworkImmunityPeriod", "864,000 ticks"),
+    ("SubnetLimit", "128"),
+    ("StartCallDelay", "none"),
+    ("SubnetOwnerCut", "11,796 of 65,535"),
+    ("DefaultTake, MaxTake", "11,796 of 65,535"),
+    ("MinTake, MinChildkeyTake, DefaultChildkeyTake", "0"),
+    (
+        "TxDelegateTakeRateLimit, TxChildkeyTakeRateLimit",
+        "a rise of at most 3,276 waits 7,200 ticks",
+    ),
+    (
+        "DefaultMinStake, NominatorMinRequiredStake",
+        "2,000,000 rao, and what stays is worth as much",
+    ),
+    ("KeySwapCost", "0.1 TAO, of a hotkey everywhere at once and of a coldkey"),
+    ("HotkeySwapOnSubnetInterval", "7,200 ticks between two swaps of a hotkey"),
+    ("ColdkeySwapAnnouncementDelay", "7,200 ticks instead of 36,000: the unbonding period"),
+    ("PendingChildKeyCooldown", "7,200 ticks: the unbonding period"),
+    ("AdminFreezeWindow", f"{FREEZE_TICKS} ticks"),
+    ("OwnerHyperparamRateLimit", f"{RATE_LIMIT_EPOCHS - DELAY_EPOCHS} epochs after it took effect"),
+    ("MinTempo, MaxTempo", f"2 and {MAX_TEMPO:,} ticks, for everybody"),
+    ("StakeThreshold", "none: a seat needs stake above zero"),
+    ("CKBurn", "none"),
+    ("MaxEpochsPerBlock", "none: an epoch is settled by transactions of its own"),
+    ("commitments", "a model commitment is two hashes"),
+    (
+        "TaoWeight, swap fee, flows, locks, voting power, NumRootClaim, leases, EVM keys",
+        "none: stake is TAO",
+    ),
+)
+
 _INTRODUCTION = f"""<!-- SPDX-License-Identifier: Apache-2.0 -->
 # Hyperparameters
 
@@ -75,6 +112,7 @@ def page() -> str:
         (_row(row) for row in HYPERPARAMETERS),
     )
     others = _table(("Bittensor's name", "here"), ELSEWHERE)
+    network = _table(("Bittensor's name", "here"), NETWORK)
     return f"""{_INTRODUCTION}
 {table}
 
@@ -83,6 +121,19 @@ The last part of a name is its unit: `u16` of 65,535, `ppm` of a million, `ticks
 ## What Bittensor sets otherwise, or nobody sets here
 
 {others}
+
+## Numbers of the whole network
+
+Fixed in the code or at the deployment (`mainnet` here); no vote moves them.
+
+{network}
+
+## Where numbers differ
+
+- `min_burn_rao` <= 1 TAO <= `max_burn_rao`, so that no two changes put the floor above the cap;
+  Bittensor's cap may be as low as 0.1 TAO.
+- The price of a registration falls by one multiplication for all ticks since the last sale, not by
+  one for each: 1 TAO is 499,999,972 rao after a half-life of 360 ticks, in Bittensor 499,999,865.
 """
 
 
