@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/hyperparameters.md, "Numbers of the whole network": those of the preset and of the sources."""
+"""docs/hyperparameters.md, "Numbers of the whole network": the preset's and the sources'."""
 
 from __future__ import annotations
 
