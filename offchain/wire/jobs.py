@@ -17,6 +17,7 @@ from typing import Any, cast, get_type_hints
 import structlog
 
 from offchain.wire.errors import CallError, Code, TensorError, WireConfigError
+from offchain.wire.faults import log_fault
 from offchain.wire.frames import Request
 from offchain.wire.later import Later
 from offchain.wire.limits import Limits, Quota
@@ -116,8 +117,8 @@ class Jobs:
         priority = job.route.priority
         try:
             rank = float(job.link.peer.stake if priority is None else priority(job.synapse))
-        except Exception:
-            log.exception("priority failed", route=job.route.codec.route)
+        except Exception as error:
+            log_fault(log, "priority failed", error, route=job.route.codec.route)
             self._end(job, Code.INTERNAL)
             return
         self._arrivals += 1
@@ -252,7 +253,7 @@ def _code_of(error: BaseException, job: Job) -> Code:
         return error.code
     if isinstance(error, TensorError):
         return Code.BAD_REQUEST
-    log.error("forward failed", route=job.route.codec.route, exc_info=error)
+    log_fault(log, "forward failed", error, route=job.route.codec.route)
     return Code.INTERNAL
 
 

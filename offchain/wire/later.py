@@ -11,6 +11,8 @@ from typing import Any
 
 import structlog
 
+from offchain.wire.faults import log_fault
+
 log = structlog.get_logger("evmtensor.axon")
 
 
@@ -79,8 +81,8 @@ class Later:
         assert listener is not None  # both callers have seen it
         try:
             listener(self)
-        except Exception:  # a listener's fault must not stop whoever delivers to its neighbours
-            log.exception("listener failed")
+        except Exception as error:  # it must not stop whoever delivers to its neighbours
+            log_fault(log, "listener failed", error)
 
     def __await__(self) -> Generator[Any, None, Any]:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
