@@ -219,6 +219,28 @@ async def test_FI_22_half_of_the_miners_hang__the_round_takes_one_deadline() -> 
 
 
 @in_loop
+async def test_FI_22_answered_before_and_hangs_now__ends_at_the_deadline() -> None:
+    """Over a connection that stands, where no dialling has a deadline of its own."""
+    liar, heard = new_hotkey(), []
+
+    def once(number: int, _body: bytes) -> Any:
+        heard.append(number)
+        return answer(GOOD_Y)(number, _body) if len(heard) == 1 else None
+
+    async with world() as w, lying_miner(liar, lambda keys: Liar(keys, once)) as port:
+        question = (Endpoint(liar.address, "127.0.0.1", port), Echo(x=ones()))
+        (first,) = await w.dendrite.query([question], PATIENT_S)
+        assert first.ok
+        assert w.dendrite.is_connected(liar.address)
+        silent, good = await asyncio.gather(
+            w.dendrite.query([question] * 3, 0.3),
+            w.dendrite.query([(w.endpoint, Echo(x=ones()))] * 3, PATIENT_S),
+        )
+        assert [reply.code for reply in silent] == [Code.LATE] * 3
+        assert [reply.ok for reply in good] == [True] * 3
+
+
+@in_loop
 async def test_B7_endpoint_of_a_rival__earns_the_thief_nothing_and_costs_the_rival_nothing() -> (
     None
 ):

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from offchain.wire import Egress, Tensor, axon, door, handshake, link, session, transport
+from offchain.wire import Egress, Tensor, axon, dendrite, door, handshake, link, session, transport
 from offchain.wire.limits import TokenBucket
 from tests.wire import (
     test_egress,
     test_handshake,
     test_hostile_callers,
+    test_hostile_miners,
     test_proxies,
     test_receipts,
     test_replay,
@@ -129,6 +130,10 @@ def any_root(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(link.Link, "__init__", remember)
 
 
+def no_deadline(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(dendrite, "_expire_all", nothing)
+
+
 def one_token(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(transport, "_name_upgrade_alone", nothing)
 
@@ -162,6 +167,10 @@ SEEDS: list[tuple[Seed, Callable[[], None]]] = [
     (
         no_handshake_timer,
         test_hostile_callers.test_I1_handshake__without_its_key__dropped_and_displaces_nobody,
+    ),
+    (
+        no_deadline,
+        test_hostile_miners.test_FI_22_answered_before_and_hangs_now__ends_at_the_deadline,
     ),
     (
         no_quota,
