@@ -128,7 +128,8 @@ def past(network: Network, samples: int = PAST_SAMPLES) -> list[tuple[int, int]]
 
 
 def _passed_at(network: Network, issuance_rao: int) -> int | None:
-    """First tick at whose block an issuance was reached; None where the node forgot the state.
+    """First tick at which an issuance was reached, which may lie between two blocks; None where the
+    node forgot the state.
 
     Recycling lowers issuance, so that it can be passed twice: then this is one of the two.
     """
@@ -142,6 +143,12 @@ def _passed_at(network: Network, issuance_rao: int) -> int | None:
                 high = middle
             else:
                 low = middle + 1
+        before = int(network.emission.read("issuance_rao", block=low - 1))
     except (NodeRefused, Reverted):
         return None
-    return network.clock.ticks.tick_at(network.connection.block(low).timestamp)
+    tick_before, tick = (
+        network.clock.ticks.tick_at(network.connection.block(block).timestamp)
+        for block in (low - 1, low)
+    )
+    ahead = ticks_until(before, issuance_rao)
+    return tick if ahead is None else min(tick, tick_before + ahead)

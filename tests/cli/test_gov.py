@@ -12,6 +12,7 @@ import pytest
 from offchain.chain.coldkey import Coldkey
 from offchain.chain.supply import past
 from offchain.keys import Signer
+from offchain.protocol.halving import threshold_rao, ticks_until
 from offchain.protocol.identifiers import RAO_PER_TAO
 from tests.chain.conftest import Localnet
 from tests.cli.conftest import Command
@@ -201,3 +202,21 @@ def test_token__schedule_and_supply(voters: Voters, evmtensor: Command, tmp_path
     assert (
         after["issuance_rao"] == after["genesis_rao"] + after["accrued_rao"] - after["recycled_rao"]
     )
+
+
+def test_token__a_halving_between_two_blocks__is_dated_by_the_schedule(
+    voters: Voters, evmtensor: Command
+) -> None:
+    """Last in this file: the chain is thrown a hundred days ahead."""
+    anvil, network = voters.anvil, voters.anvil.network
+    owner = Coldkey(network, anvil.funded(10_000))
+    netuid = owner.create_subnet(Signer.random(), 16, 4, 2**64).netuid
+    anvil.jump_to(network.clock.tick() + 1)
+    owner.start_subnet(netuid, network.clock.tick() + 5)
+    ahead = ticks_until(network.emission.issuance_rao(), threshold_rao(1))
+    assert ahead is not None
+    expected = network.clock.tick() + ahead
+    anvil.jump_to(expected + 100_000)
+    rows = json.loads(evmtensor("token", "schedule", "--json", *voters.at).out)["halvings"]
+    assert [row["is_past"] for row in rows[:3]] == [True, True, False]
+    assert rows[1]["tick"] == expected
