@@ -230,6 +230,22 @@ def test_I1_message__unsealed__ends_the_connection_without_a_call(message: bytes
     run()
 
 
+@in_loop
+async def test_FI_24_message__announced_over_the_cap__ends_before_its_body_comes() -> None:
+    limits = Limits(message_bytes=2**20, bundle_bytes=2**16, handshake_s=3_600.0)
+    async with world(limits) as w:
+        dialer = Dialer(w.validator, w.miner.address, DOMAIN, START)
+        reader, writer = await asyncio.open_connection("127.0.0.1", w.axon.port)
+        writer.write(upgrade(dialer.header()))
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENT_S)
+        assert len(w.axon._door.all_links()) == 1
+        size = (2**20 + 1).to_bytes(8, "big")
+        writer.write(b"\x82\xff" + size + bytes(4) + bytes(1_000))  # binary, masked; no more comes
+        await until(lambda: w.axon._door.all_links() == [])
+        writer.close()
+        assert (await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)).ok
+
+
 @pytest.mark.parametrize(
     ("head", "body"),
     [

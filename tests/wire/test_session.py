@@ -55,6 +55,12 @@ def test_I1_open__repeated_skipped_or_reordered__refused() -> None:
     b.open(second, 1_000)
 
 
+def test_FI_24_open__head_over_the_cap__refused_before_it_is_decoded() -> None:
+    a, b = pair()
+    with pytest.raises(FrameError, match="head of 1001 bytes"):
+        b.open(seal(a, bytes(1_001), b""), 1_000)
+
+
 def test_open__reflected_to_its_sender__refused() -> None:
     a, _ = pair()
     with pytest.raises(FrameError, match="MAC"):
