@@ -160,6 +160,7 @@ def test_gov__wrong_input__one_sentence(voters: Voters, words: tuple[str, ...], 
 
 
 def test_token__schedule_and_supply(voters: Voters, evmtensor: Command, tmp_path: Path) -> None:
+    voters.anvil.mine(3)  # a past, when this test runs alone
     outcome = evmtensor(
         *("token", "schedule", "--plot", str(tmp_path / "schedule"), "--json"), *voters.at
     )
