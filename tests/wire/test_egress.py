@@ -6,8 +6,19 @@ from typing import Any
 
 import pytest
 
-from offchain.wire import CallError, Code, Egress, EgressError, Endpoint
-from tests.wire.worlds import PATIENT_S, Double, in_loop, new_hotkey, world
+from offchain.wire import CallError, Code, Dendrite, Egress, EgressError, Endpoint, transport
+from offchain.wire.handshake import PATH
+from tests.wire.worlds import (
+    DOMAIN,
+    PATIENT_S,
+    START,
+    Double,
+    Echo,
+    in_loop,
+    new_hotkey,
+    ones,
+    world,
+)
 
 PRIVATE_HOSTS = [
     "127.0.0.1", "127.1.2.3", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1",
@@ -92,13 +103,26 @@ def test_FI_28_rebinding__the_checked_address_is_the_one_dialled(
     async def getaddrinfo(_loop: Any, _host: str, port: int, **_: Any) -> list[Any]:
         return [(0, 0, 0, "", (a, port)) for a in (answers.pop(0) if answers else ["127.0.0.1"])]
 
+    dialled: list[str] = []
+
+    async def connect(_factory: Any, url: str, **_: Any) -> Any:
+        dialled.append(url)
+        raise ConnectionRefusedError
+
     monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(transport, "ws_connect", connect)
 
     @in_loop
     async def run() -> None:
-        assert await Egress().resolve(Endpoint("0x", "rebind.example", 80)) == "1.1.1.1"
+        there = Endpoint(new_hotkey().address, "rebind.example", 80)
+        dendrite = Dendrite(new_hotkey(), DOMAIN, chain_time=lambda: START, egress=Egress())
+        with pytest.raises(CallError) as caught:
+            await dendrite.call(there, Echo(x=ones()), PATIENT_S)
+        assert caught.value.code is Code.UNREACHABLE
+        await dendrite.close()
 
     run()
+    assert dialled == [f"ws://1.1.1.1:80{PATH}"]
     assert len(answers) == 1
 
 
