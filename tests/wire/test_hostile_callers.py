@@ -23,10 +23,12 @@ from tests.wire.worlds import (
     PATIENT_S,
     START,
     Double,
+    Echo,
     World,
     double,
     in_loop,
     new_hotkey,
+    ones,
     until,
     world,
 )
@@ -310,6 +312,49 @@ async def test_I2_one_seat_opens_without_end__the_others_still_get_in() -> None:
         assert statuses.count(b"101") == 8
         assert statuses.count(b"429") == 52
         assert (await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)).ok
+
+
+@in_loop
+async def test_FI_29_connections__over_the_cap__busy_and_those_inside_are_served() -> None:
+    async with world(Limits(connections=2)) as w:
+        hotkeys = [new_hotkey() for _ in range(3)]
+        w.chain.seats.update(hotkey.address for hotkey in hotkeys)
+        callers = [w.new_dendrite(hotkey) for hotkey in hotkeys]
+        question = [(w.endpoint, Double(number=1))]
+        replies = [(await caller.query(question, PATIENT_S))[0] for caller in callers]
+        assert [reply.ok for reply in replies] == [True, True, False]
+        assert replies[2].code is Code.BUSY
+        assert (await callers[0].query(question, PATIENT_S))[0].ok
+        await callers[1].close()  # its place is free
+        await until(lambda: len(w.axon._door.all_links()) == 1)
+        callers.append(w.new_dendrite(hotkeys[2]))  # the other one waits before it dials again
+        assert (await callers[3].query(question, PATIENT_S))[0].ok
+        for caller in callers:
+            await caller.close()
+
+
+@in_loop
+async def test_I5_bytes_in_flight__over_the_cap__busy_until_there_is_room() -> None:
+    async with world() as w:
+        go_on = asyncio.Event()
+
+        async def slow(synapse: Echo) -> Echo:
+            await go_on.wait()
+            return synapse
+
+        axon = w.new_axon(new_hotkey(), limits=Limits(inflight_bytes_per_hotkey=10_000))
+        await axon.attach(slow).serve("127.0.0.1")
+        there = Endpoint(axon.hotkey, "127.0.0.1", axon.port)
+        small, large = Echo(x=ones(1_000)), Echo(x=ones(1_600))  # 4 and 6.4 kB
+        await w.dendrite.query([(there, Echo(x=ones(3_000)))], PATIENT_S)  # connects; is too large
+        first = asyncio.create_task(w.dendrite.query([(there, small)], PATIENT_S))
+        await until(lambda: bool(axon._jobs.running))
+        (second,) = await w.dendrite.query([(there, large)], PATIENT_S)
+        assert second.code is Code.BUSY
+        go_on.set()
+        assert (await first)[0].ok
+        assert (await w.dendrite.query([(there, large)], PATIENT_S))[0].ok
+        await axon.close()
 
 
 @in_loop
