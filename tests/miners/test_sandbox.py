@@ -39,7 +39,12 @@ def weights(**extra: np.ndarray) -> list[onnx.TensorProto]:
 
 
 def four_terabytes() -> onnx.ModelProto:
-    size = np.array([2**20, 2**20], dtype=np.int64)
+    return greedy(2**20, 2**20)
+
+
+def greedy(rows: int, columns: int) -> onnx.ModelProto:
+    """A model that makes a tensor of so many floats."""
+    size = np.array([rows, columns], dtype=np.int64)
     return vision_model(
         [
             helper.make_node("ConstantOfShape", ["size"], ["huge"]),
@@ -122,6 +127,14 @@ def test_FI_35_FI_36_model__greedy_or_endless__ends_within_the_limits(name: str)
     check_content(content, MODEL)  # it looks harmless: only running it tells
     with pytest.raises(ModelError, match=reason):
         run_untrusted(content, MODEL, [FEED], QUICK)
+
+
+def test_FI_35_memory__over_the_limit_though_the_machine_has_it__refused() -> None:
+    """Without the limit these 2 GiB would be given, and the model would answer."""
+    limits = SandboxLimits(memory_bytes=2 * 2**30, cpu_s=30, wall_s=200.0)
+    assert run_untrusted(vision_model().SerializeToString(), MODEL, [FEED], limits)
+    with pytest.raises(ModelError, match=r"fails|memory|ended"):
+        run_untrusted(greedy(2**14, 2**15).SerializeToString(), MODEL, [FEED], limits)
 
 
 def test_FI_36_cpu_limit__over__ends_long_before_the_wall_clock() -> None:
