@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -12,11 +13,14 @@ from eth_abi.abi import decode
 from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic
 from eth_utils.address import to_checksum_address
 from web3.contract.contract import Contract as Web3Contract
+from web3.exceptions import MismatchedABI
 
 from offchain.chain.connection import Connection, ViewCall
 from offchain.chain.errors import NodeRefused, Reverted
+from offchain.protocol.errors import ConfigError
 
 MAX_GAS = 1 << 24  # what one transaction may use (EIP-7825)
+_UNSIGNED = re.compile(r"uint(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,25 @@ class Contract:
         return kind(at=place_of(log), **values)
 
     def _encode(self, function: str, arguments: Sequence[Any]) -> str:
-        return str(self.web3.encode_abi(function, args=list(arguments)))
+        """Raises `ConfigError` for a number that its type does not hold."""
+        try:
+            return str(self.web3.encode_abi(function, args=list(arguments)))
+        except MismatchedABI:
+            self._check_numbers(function, arguments)
+            raise
+
+    def _check_numbers(self, function: str, arguments: Sequence[Any]) -> None:
+        for entry in self.abi:
+            if entry.get("name") != function or len(entry["inputs"]) != len(arguments):
+                continue
+            for part, value in zip(entry["inputs"], arguments, strict=True):
+                bits = _UNSIGNED.fullmatch(part["type"])
+                if bits and isinstance(value, int) and not 0 <= value < 2 ** int(bits[1]):
+                    raise ConfigError(
+                        f"{self.NAME}.{function}: {part['name']} is {value}, wanted 0 to "
+                        f"2**{bits[1]} - 1",
+                        next_step="Choose a number that fits.",
+                    )
 
 
 def read_all(

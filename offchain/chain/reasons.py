@@ -125,6 +125,7 @@ NEXT_STEP: dict[str, str] = {
     "keys: not announced": "The old coldkey announces it first, naming this one.",
     "keys: notice not over": "Wait until the announced tick.",
     "keys: same coldkey": "Name another coldkey.",
+    "keys: no coldkey": "Name a coldkey, not the zero address.",
     "keys: retired coldkey": "It was swapped; use the coldkey that took its place.",
     # governor
     "governor: below the threshold": "Name hotkeys with `evmtensor gov hotkeys`, or add stake.",

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from offchain.protocol.errors import ConfigError
+from offchain.protocol.halving import MAX_SUPPLY_RAO
 from offchain.protocol.identifiers import RAO_PER_TAO
 
 Netuid = Annotated[
@@ -53,6 +54,11 @@ def rao(amount: str) -> int:
         raise ConfigError(
             f"{amount!r} is not an amount of TAO",
             next_step="Use a number with up to 9 decimals, like 12.5.",
+        )
+    if value > MAX_SUPPLY_RAO:
+        raise ConfigError(
+            f"{amount} TAO is more than there will ever be",
+            next_step=f"Name at most {MAX_SUPPLY_RAO // RAO_PER_TAO:,}.",
         )
     return int(value)
 

@@ -116,6 +116,13 @@ def test_stake__bad_input__is_one_sentence_with_the_next_step(desk: Desk) -> Non
             "Name more",
         ),
         (("stake", "transfer", "0x" + "00" * 20, "--hotkey", "one", *key), "no coldkey", "zero"),
+        (("stake", "add", "1e70", "--hotkey", "one", *key), "more than there will", "21,000,000"),
+        (("stake", "remove", 2**256, *key), "unbonding_id is 1157", "that fits"),
+        (
+            *(("subnet", "set-schedule", 1, "--tempo", -5, "--reveal", 1, "--window", 1, *key),),
+            *("tempo is -5, wanted 0 to 2**256 - 1", "that fits"),
+        ),
+        (("subnet", "show", 2**256), "netuid is 1157", "that fits"),
         (("stake", "gather", "--hotkey", "one", *key), "same member", "another"),
         (("stake", "remove", 99, *key), "not your unbonding", "coldkey that began it"),
     ):
