@@ -186,10 +186,8 @@ class Subnets(Money):
             wanted = 1  # or hardly anybody would ever register
         sender = self.world.address["Timelock"] if by_timelock else subnet.owner
         refuse = ("subnets: out of bounds", "subnets: changed too recently")
-        refuse += (
-            "subnets: frozen before boundary",
-            "subnets: not the timelock",
-        )
+        refuse += ("subnets: frozen before boundary", "subnets: not the timelock")
+        refuse += ("subnets: beyond owner's bound",)
         function = self.world.subnets.set_parameter
         done = self.attempt(function, subnet.netuid, row.id, wanted, sender=sender, refuse=refuse)
         if done:
@@ -203,6 +201,8 @@ class Subnets(Money):
             raise Unexpected(f"I-33 {row.name} = {value} is outside {row.least}..{row.most}")
         if row.authority is Authority.TIMELOCK and not by_timelock:
             raise Unexpected(f"I-04 the owner set {row.name}")
+        if value > row.owner_most and not by_timelock:
+            raise Unexpected(f"I-33 the owner set {row.name} = {value}, above {row.owner_most}")
         coming = subnet.next_epoch(self.tick) if subnet.is_started else 0
         old = subnet.parameters.get(number)
         if not subnet.is_started:
