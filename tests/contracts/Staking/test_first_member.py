@@ -47,6 +47,33 @@ def test_C1_gift_before_the_victim__costs_the_attacker_and_not_the_victim(
 
 
 @pytest.mark.soundness
+@pytest.mark.parametrize(
+    ("virtual_shares", "losses_ppm"),
+    [(1, (100_000, 333_333, 1_000_000)), (1_000, (100, 300, 4_500)), (10**9, (0, 0, 1))],
+)
+def test_C1_grid__other_numbers_of_virtual_shares__lose_what_the_page_says(
+    virtual_shares: int,
+    losses_ppm: tuple[int, ...],
+    hotkey: str,
+    sniper: str,
+    delegator: str,
+) -> None:
+    """security.md 2.4, the rows that were not chosen: gifts of 0.5, 1 and 10 TAO.
+
+    The page's losses are those of its own toy pool, rounded to one or two digits.
+    """
+    line = "VIRTUAL_SHARES: constant(uint256) = "
+    bug = ("modules/share_pool.vy", f"{line}1_000_000", f"{line}{virtual_shares}")
+    source = seeded("Staking", bug)
+    for gift_tenths, expected in zip((5, 10, 100), losses_ppm, strict=True):
+        with boa.env.anchor():
+            world = deploy_world(CHEAP, only=TOKENS, Staking=source)
+            gift = gift_tenths * RAO // 10
+            _, loss = attack(world, gift, hotkey, sniper, delegator)
+        assert abs(loss * 10**6 // RAO - expected) <= max(1, expected // 2)
+
+
+@pytest.mark.soundness
 def test_C1_seeded_bug__without_virtual_shares__victim_loses(
     hotkey: str, sniper: str, delegator: str
 ) -> None:
