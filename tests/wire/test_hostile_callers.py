@@ -122,6 +122,14 @@ async def test_FI_29_ten_megabytes_of_headers__cut_early() -> None:
         assert (await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)).ok
 
 
+async def rest_of(reader: asyncio.StreamReader) -> bytes:
+    """What came until the end, by a reset too: a dribbler may write to what is closed already."""
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+
+
 @asynccontextmanager
 async def slow_sockets(port: int, count: int) -> Any:
     readers, writers = [], []
@@ -155,7 +163,7 @@ async def test_I6_five_hundred_slow_sockets__honest_request_served_and_they_are_
     async with world(Limits(handshake_s=2.0)) as w, slow_sockets(w.axon.port, 500) as readers:
         for _ in range(200):
             assert (await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)).ok
-        rests = await asyncio.gather(*[reader.read() for reader in readers])
+        rests = await asyncio.gather(*[rest_of(reader) for reader in readers])
         assert rests == [b""] * 500  # closed by the server, without a word
 
 
