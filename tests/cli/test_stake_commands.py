@@ -68,6 +68,9 @@ def test_stake__given_moved_listed_and_its_take(desk: Desk) -> None:
     assert "own hotkey" in table
     fallen = desk.json("stake", "take", "0.1", "--hotkey", "one", "--key", "owner")
     assert fallen["take_u16"] == 6_553
+    steep = desk("stake", "take", "0.16", "--hotkey", "one", "--key", "owner").sentence()
+    assert "rises too fast" in steep
+    assert "0.05 at most" in steep
     raised = desk("stake", "take", "0.12", "--hotkey", "one", "--key", "owner").out
     assert "keeps 12.00 % from tick" in raised
 
