@@ -48,7 +48,7 @@ def model_hash(content: bytes) -> bytes:
     return sha256(content).digest()
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """One line of a foreign error, for people."""
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 

@@ -5,7 +5,10 @@ with torch.
 
 import logging
 import os
+import re
 import warnings
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,6 +32,11 @@ def export(module: Any, interface: ModelInterface, path: Path) -> bytes:
     """
     import torch
 
+    if not isinstance(module, torch.nn.Module):
+        raise ModelError(
+            f"export: {type(module).__name__} is no torch module",
+            next_step="Give a torch.nn.Module; for any function there is `Miner.forward`.",
+        )
     module = module.eval().cpu()
     generator = torch.Generator().manual_seed(0)
     examples = tuple(
@@ -37,6 +45,7 @@ def export(module: Any, interface: ModelInterface, path: Path) -> bytes:
         )
         for spec in interface.inputs.values()
     )
+    _try(module, examples, interface)
     dynamic = tuple(
         {axis: torch.export.Dim.DYNAMIC for axis, n in enumerate(spec.shape) if n is None}
         for spec in interface.inputs.values()
@@ -53,6 +62,32 @@ def export(module: Any, interface: ModelInterface, path: Path) -> bytes:
     return content
 
 
+def _try(module: Any, examples: tuple[Any, ...], interface: ModelInterface) -> None:
+    """ModelError unless the module takes and returns the subnet's tensors: torch itself says why,
+    which its exporter does not.
+    """
+    import torch
+
+    takes = ", ".join(f"{name} {spec.shape}" for name, spec in interface.inputs.items())
+    gives = ", ".join(f"{name} {spec.shape}" for name, spec in interface.outputs.items())
+    wanted = f"Make it take {takes} and return {gives}; None is the batch."
+    try:
+        with torch.no_grad():
+            made = module(*examples)
+    except Exception as error:  # whatever the module raises
+        raise ModelError(
+            f"export: the module fails on what the subnet asks: {first_line(error)}",
+            next_step=wanted,
+        ) from error
+    tensors = made if isinstance(made, tuple | list) else [made]
+    shapes = [tuple(getattr(tensor, "shape", ())) for tensor in tensors]
+    full = [tuple(3 if n is None else n for n in s.shape) for s in interface.outputs.values()]
+    if shapes != full:
+        raise ModelError(
+            f"export: the module returns {shapes} for 3 rows, wanted {full}", next_step=wanted
+        )
+
+
 def torch_to_onnx(
     module: Any, examples: tuple[Any, ...], dynamic: Any, inputs: list[str], outputs: list[str]
 ) -> bytes:
@@ -61,12 +96,17 @@ def torch_to_onnx(
     """
     import torch
 
-    noisy = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    noisy = [logging.getLogger(name) for name in ("torch", "torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in noisy]
     try:
         for logger in noisy:
-            logger.setLevel(logging.ERROR)
-        with TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
+            logger.setLevel(logging.CRITICAL + 1)
+        with (
+            TemporaryDirectory() as folder,
+            warnings.catch_warnings(),
+            redirect_stderr(StringIO()),  # torch prints the graph that it gives up on
+            torch.no_grad(),
+        ):
             warnings.simplefilter("ignore")
             file = Path(folder) / "model.onnx"
             torch.onnx.export(
@@ -85,10 +125,20 @@ def torch_to_onnx(
     except (
         Exception
     ) as error:  # whatever the exporter raises, the person at the terminal gets one sentence
-        raise ModelError(f"export: torch cannot export this module: {first_line(error)}") from error
+        raise ModelError(
+            f"export: torch cannot export this module: {_cause(error)}",
+            next_step="`torch.export.export(module, examples)` alone says more.",
+        ) from error
     finally:
         for logger, level in zip(noisy, levels, strict=True):
             logger.setLevel(level)
+
+
+def _cause(error: BaseException) -> str:
+    """What the exporter's error came of, without the colours of a terminal."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return re.sub(r"\x1b\[[0-9;]*m", "", first_line(error))
 
 
 def _compare(

@@ -11,6 +11,7 @@ import sys
 import threading
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -254,6 +255,33 @@ def test_from_torch__module_with_another_output__refused(tmp_path: Path) -> None
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 11))
     with pytest.raises(ModelError):
         Miner.from_torch(module, "vision", tmp_path / "bad.onnx")
+    assert not (tmp_path / "bad.onnx").exists()
+
+
+@pytest.mark.parametrize("name", ["takes", "returns", "no module", "untraceable"])
+def test_from_torch__unfit_module__one_sentence_that_says_why(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    torch = pytest.importorskip("torch")
+
+    class Untraceable(torch.nn.Module):  # type: ignore[misc]
+        def forward(self, images: Any) -> Any:
+            if float(images.sum()) > 0:  # what the exporter cannot know
+                return torch.zeros(len(images), 10)
+            return torch.ones(len(images), 10)
+
+    unfit, why, next_step = {
+        "takes": (torch.nn.Linear(3, 3), "mat1 and mat2", "Make it take images"),
+        "returns": (torch.nn.Flatten(), "wanted [(3, 10)]", "Make it take images"),
+        "no module": (object(), "object is no torch module", "torch.nn.Module"),
+        "untraceable": (Untraceable(), "torch cannot export this", "torch.export.export"),
+    }[name]
+    with pytest.raises(ModelError) as told:
+        Miner.from_torch(unfit, "vision", tmp_path / "bad.onnx")
+    assert why in str(told.value)
+    assert "\x1b" not in str(told.value)
+    assert next_step in told.value.next_step
+    assert "".join(capfd.readouterr()) == ""  # torch's own tracebacks are not for this reader
     assert not (tmp_path / "bad.onnx").exists()
 
 
