@@ -22,6 +22,8 @@ from offchain.subnets.base import ModelInterface, TensorSpec
 
 MAX_NODES = 100_000
 NAME_A_MODEL = "Name an ONNX file that this account may read."
+_SMALLER = "Make it smaller: `evmtensor miner quantize` does."
+_TRY_IT = "Run it with onnxruntime on inputs of the subnet's shape."
 SAFE_DOMAINS = frozenset(("", "ai.onnx", "ai.onnx.ml", "com.microsoft"))
 BATCHES = (1, 7, 32)
 TOLERANCE = 1e-4  # between the same row alone and in a batch
@@ -68,7 +70,8 @@ def read_model(path: Path, interface: ModelInterface) -> bytes:
         size = path.stat().st_size
         if size > interface.max_bytes:
             raise ModelError(
-                f"{path}: {size} bytes, the subnet takes at most {interface.max_bytes}"
+                f"{path}: {size} bytes, the subnet takes at most {interface.max_bytes}",
+                next_step=_SMALLER,
             )
         content = path.read_bytes()
     except OSError as error:
@@ -82,7 +85,10 @@ def read_model(path: Path, interface: ModelInterface) -> bytes:
 def check_content(content: bytes, interface: ModelInterface, name: str = "model") -> None:
     """ModelError unless the bytes are a safe ONNX model with the subnet's inputs and outputs."""
     if len(content) > interface.max_bytes:
-        raise ModelError(f"{name}: {len(content)} bytes, wanted at most {interface.max_bytes}")
+        raise ModelError(
+            f"{name}: {len(content)} bytes, wanted at most {interface.max_bytes}",
+            next_step=_SMALLER,
+        )
     model = check_safety(content, name)
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]
@@ -130,7 +136,8 @@ def self_test(content: bytes, interface: ModelInterface, *, seed: int = 0) -> Mo
         raise
     except Exception as error:  # onnxruntime's errors have no common base
         raise ModelError(
-            f"model: fails on a batch of the subnet's shape: {first_line(error)}"
+            f"model: fails on a batch of the subnet's shape: {first_line(error)}",
+            next_step=_TRY_IT,
         ) from error
     if worst > TOLERANCE:
         raise ModelError(
@@ -155,10 +162,11 @@ def _check_nodes(model: Any, name: str) -> None:
             continue
         nodes += 1
         if nodes > MAX_NODES:
-            raise ModelError(f"{name}: more than {MAX_NODES} nodes")
+            raise ModelError(f"{name}: more than {MAX_NODES} nodes", next_step=_SMALLER)
         if node.domain not in SAFE_DOMAINS and (node.domain, node.op_type) not in functions:
             raise ModelError(
-                f"{name}: operator {node.domain}::{node.op_type} is not a standard one"
+                f"{name}: operator {node.domain}::{node.op_type} is not a standard one",
+                next_step="Export it with ONNX's own operators.",
             )
 
 
@@ -221,15 +229,22 @@ def _check_output(name: str, array: Any, batch: int, spec: TensorSpec) -> None:
     if array.shape != want or array.dtype.name != spec.dtype:
         raise ModelError(
             f"model: output {name} is {array.dtype.name} {array.shape} for {batch} rows, "
-            f"the subnet wants {spec.dtype} {want}"
+            f"the subnet wants {spec.dtype} {want}",
+            next_step=_TRY_IT,
         )
 
 
 def _difference(name: str, single: Any, together: Any) -> float:
     if single.shape != together.shape:
-        raise ModelError(f"model: output {name} has shape {together.shape}, wanted {single.shape}")
+        raise ModelError(
+            f"model: output {name} has shape {together.shape}, wanted {single.shape}",
+            next_step=_TRY_IT,
+        )
     if not (np.isfinite(single).all() and np.isfinite(together).all()):
-        raise ModelError(f"model: output {name} has values that are not finite")
+        raise ModelError(
+            f"model: output {name} has values that are not finite",
+            next_step="Look for overflow and for divisions by 0.",
+        )
     return float(np.abs(single.astype(np.float64) - together.astype(np.float64)).max(initial=0.0))
 
 

@@ -133,7 +133,8 @@ class Miner:
         if not issubclass(self.subnet.SYNAPSE, taken):  # `Synapse` itself takes any message
             raise MinerError(
                 f"forward: takes another message than subnet {self.subnet.NAME}'s "
-                f"{self.subnet.SYNAPSE.__name__}"
+                f"{self.subnet.SYNAPSE.__name__}",
+                next_step=f"Annotate its argument with {self.subnet.SYNAPSE.__name__}.",
             )
         self._forward = function
         if self._claimed == NO_MODEL:

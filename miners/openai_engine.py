@@ -108,7 +108,10 @@ class OpenAiEngine:
         try:
             names = [model.id for model in _MODELS.decode(body).data]
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-            raise ModelError(f"engine: {url} is no OpenAI-shaped server ({status})") from error
+            raise ModelError(
+                f"engine: {url} is no OpenAI-shaped server ({status})",
+                next_step="Give the address that stands before /v1 with --engine-url.",
+            ) from error
         if self._model not in names:
             raise ModelError(
                 f"engine: {self._url} has no model {self._model!r}, it has {names[:8]}",

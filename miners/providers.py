@@ -86,7 +86,10 @@ def open_session(
     try:
         session = ort.InferenceSession(content, options, providers=settings)
     except Exception as error:  # onnxruntime's errors have no common base
-        raise ModelError(f"model: onnxruntime refuses it: {first_line(error)}") from error
+        raise ModelError(
+            f"model: onnxruntime refuses it: {first_line(error)}",
+            next_step="Export it again, for operators that this onnxruntime has.",
+        ) from error
     got = session.get_providers()
     sentence = missing(asked, got)
     if sentence:

@@ -189,7 +189,10 @@ def _quantize(content: bytes, feeds: list[dict[str, Any]]) -> bytes:
                 op_types_to_quantize=["Conv", "MatMul", "Gemm", "Add", "MaxPool", "Relu"],
             )
         except Exception as error:  # the library raises whatever its parts raise
-            raise ModelError(f"quantize: {first_line(error)}") from error
+            raise ModelError(
+                f"quantize: {first_line(error)}",
+                next_step="Serve the model as it is: it need not be exact.",
+            ) from error
         return made.read_bytes()
 
 

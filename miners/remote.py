@@ -78,7 +78,10 @@ class OipEngine:
                 next_step="Start the inference server first.",
             ) from error
         if not isinstance(about, dict):
-            raise ModelError(f"engine: {self._url} is no model")
+            raise ModelError(
+                f"engine: {self._url} is no model",
+                next_step="Name one of the server's with --model.",
+            )
         for kind, wanted in (
             ("inputs", self._interface.inputs),
             ("outputs", self._interface.outputs),
@@ -86,7 +89,10 @@ class OipEngine:
             given = {t.get("name"): t.get("datatype") for t in about.get(kind, [])}
             want = {name: _DATATYPES[spec.dtype] for name, spec in wanted.items()}
             if given != want:
-                raise ModelError(f"engine: {kind} of {self._url} are {given}, wanted {want}")
+                raise ModelError(
+                    f"engine: {kind} of {self._url} are {given}, wanted {want}",
+                    next_step="Name another model with --model, or another --subnet.",
+                )
 
     async def run(self, feed: Arrays) -> tuple[dict[str, Any], bytes]:
         """As `Engine.run`."""

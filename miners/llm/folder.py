@@ -25,6 +25,7 @@ MODEL_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
 END_OF_TEXT = 256  # the token after the 256 bytes
 MAX_CONFIG_BYTES = 64 * 2**20  # tokenizers of large vocabularies have tens of megabytes
+_LAYOUT = "Lay it out as onnxruntime-genai's model builder does."
 
 T = TypeVar("T")
 Count = Annotated[int, msgspec.Meta(ge=1, le=2**31)]
@@ -118,7 +119,10 @@ class DecoderFolder:
         graph = config.decoder
         model_file = path / graph.filename
         if model_file.parent != path:
-            raise ModelError(f"{path / CONFIG}: names {graph.filename}, wanted a file beside it")
+            raise ModelError(
+                f"{path / CONFIG}: names {graph.filename}, wanted a file beside it",
+                next_step=_LAYOUT,
+            )
         ends = config.eos_token_id
         names, outputs = graph.inputs, graph.outputs
         return cls(
@@ -218,7 +222,7 @@ def _is_bytes(path: Path, content: bytes) -> bool:
 def _content(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ModelError(f"{path}: over {MAX_CONFIG_BYTES} bytes")
+            raise ModelError(f"{path}: over {MAX_CONFIG_BYTES} bytes", next_step=_LAYOUT)
         return path.read_bytes()
     except OSError as error:
         raise ModelError(
@@ -232,4 +236,4 @@ def _decode(path: Path, content: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise ModelError(f"{path}: {error}") from error
+        raise ModelError(f"{path}: {error}", next_step=_LAYOUT) from error

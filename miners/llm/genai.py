@@ -27,7 +27,8 @@ class GenaiDecoder:
             self.tokenizer = GenaiTokenizer(self._og.Tokenizer(self._model))
         except Exception as error:  # its errors have no common base
             raise ModelError(
-                f"{folder.path}: onnxruntime-genai refuses it: {first_line(error)}"
+                f"{folder.path}: onnxruntime-genai refuses it: {first_line(error)}",
+                next_step="Name a folder as onnxruntime-genai's model builder writes it.",
             ) from error
         self.provider = f"onnxruntime-genai {self._og.__version__} ({self._model.device_type})"
         self._context = folder.context

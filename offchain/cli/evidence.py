@@ -81,7 +81,10 @@ def _run_again(path: Path, model: Path, subnet: str) -> bool:
     question, answer = exhibit.read(mechanism.SYNAPSE)
     agrees = reexecute(files, mechanism, question, answer)
     if agrees is None:
-        raise ConfigError("the answer could not be checked on this machine")
+        raise ConfigError(
+            "the answer could not be checked on this machine",
+            next_step="Only greedy answers without stop texts can be; look above for a sandbox.",
+        )
     return agrees
 
 
@@ -101,4 +104,7 @@ def _files_of(model: Path) -> tuple[bytes, dict[str, bytes]]:
         }
         return folder_hash(model), files
     except OSError as error:
-        raise ConfigError(f"{model}: cannot be read ({error.strerror})") from error
+        raise ConfigError(
+            f"{model}: cannot be read ({error.strerror})",
+            next_step="Name the model that was committed.",
+        ) from error

@@ -241,6 +241,28 @@ def test_check_for_a_subnet_that_is_none__is_one_sentence(
     assert "Name a module of offchain/subnets, such as vision or text." in sentence
 
 
+@pytest.mark.parametrize(
+    ("content", "step"),
+    [(b"", "Export it with"), (b"import torch", "Export it with"), (bytes(17 * 2**20), "smaller")],
+    ids=["empty", "source", "too large"],
+)
+def test_check_of_a_file_that_is_no_model__says_what_to_do(
+    evmtensor: Command, tmp_path: Path, content: bytes, step: str
+) -> None:
+    (tmp_path / "model.onnx").write_bytes(content)
+    assert step in evmtensor("miner", "check", tmp_path / "model.onnx").sentence()
+
+
+def test_check_of_a_folder_that_is_no_decoder__says_what_to_do(
+    evmtensor: Command, tmp_path: Path
+) -> None:
+    folder = tmp_path / "decoder"
+    folder.mkdir()
+    (folder / "genai_config.json").write_text("{}")
+    sentence = evmtensor("miner", "check", folder).sentence()
+    assert "missing required field `model`. Lay it out as" in sentence
+
+
 def test_engine_that_is_none__is_one_sentence(evmtensor: Command) -> None:
     line = ("miner", "run", "model.onnx", "-n", 1, "--hotkey", "dev:2", "--engine", "tpu")
     assert "Name one of them with --engine." in evmtensor(*line).sentence()
