@@ -20,6 +20,7 @@ from miners.llm.engine import DecoderEngine, TextEngine, is_text
 from miners.payday import Payday
 from miners.profile import Profile, profile_here
 from miners.publishing import Shelf, check_publishing
+from miners.reach import check_reachable
 from miners.settings import Settings
 from offchain.protocol.errors import ChainError, ConfigError
 from offchain.subnets.base import load
@@ -156,6 +157,8 @@ class Miner:
         """
         settings = settings or Settings()
         check_publishing(self.subnet, settings.publish)
+        if not settings.dial_out:
+            check_reachable(settings.public_host or settings.host, chain.domain().chain_id)
         self._chain, self._hotkey = chain, hotkey
         try:
             await self._open(chain, hotkey, settings)

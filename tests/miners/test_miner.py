@@ -22,7 +22,7 @@ from miners.profile import profile_here
 from offchain.protocol.errors import ChainError, ConfigError
 from offchain.subnets import vision
 from offchain.subnets.base import score_safely, task_seed
-from offchain.wire import Code, LocalHotkey, Tensor, WireConfigError, check_evidence
+from offchain.wire import Code, Domain, LocalHotkey, Tensor, WireConfigError, check_evidence
 from tests.miners.worlds import FakeChain, endpoint_of, new_validator, vision_model
 from tests.wire.worlds import PATIENT_S, in_loop, until
 
@@ -122,6 +122,18 @@ async def test_start__port_taken__sends_nothing() -> None:
             )
         assert told.value.next_step == "Choose a free port."
         assert chain.sent == []
+
+
+@in_loop
+async def test_start__address_that_nobody_reaches__sends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chain = FakeChain(uid=None)
+    monkeypatch.setattr(chain, "domain", lambda: Domain(10, "0x" + "11" * 20))
+    miner = Miner.from_bytes(vision_model().SerializeToString())
+    with pytest.raises(ConfigError, match="validators cannot reach"):
+        await miner.start(chain, hotkey(), Settings(max_burn_rao=99))
+    assert chain.sent == []
 
 
 @in_loop
