@@ -410,10 +410,14 @@ def set_schedule(netuid: uint256, tempo: uint256, reveal_ticks: uint256, window_
     @param netuid Number of the subnet.
     @param tempo Ticks of an epoch: at most 3,600.
     @param reveal_ticks Ticks of the reveal phase: 1 to half of the tempo.
-    @param window_ticks Ticks of the challenge window: 1 to the tempo.
+    @param window_ticks Ticks of the challenge window: 1 to the tempo; of an owner, at least the
+            network's default.
     """
     self._check_authority(netuid, False)
     eras._check_schedule(tempo, reveal_ticks, window_ticks)
+    # INVARIANT: an owner cannot make a false result final before anybody has time to strike it.
+    is_inside: bool = msg.sender == TIMELOCK or window_ticks >= WINDOW_TICKS
+    assert is_inside, "subnets: beyond owner's bound"
 
     if not eras._has_begun(netuid):
         self._drafts[netuid] = tempo << 128 | reveal_ticks << 64 | window_ticks

@@ -29,7 +29,7 @@ NEXT_STEP: dict[str, str] = {
     "subnets: already started": _NOTHING_TO_DO,
     "subnets: not the owner": _OWNER,
     "subnets: not the timelock": "This parameter is set by a vote only.",
-    "subnets: beyond owner's bound": "Choose less, or ask for a vote.",
+    "subnets: beyond owner's bound": "Stay inside the owner's bound, or ask for a vote.",
     "subnets: out of bounds": "See `evmtensor subnet hyperparameters` for the bounds.",
     "subnets: changed too recently": "Wait until the last change has held for two epochs.",
     "subnets: start not in future": "Raise --in-ticks.",

@@ -303,7 +303,7 @@ def set_schedule(
     netuid: NetuidArgument,
     tempo: Annotated[int, typer.Option(help="Ticks of an epoch.")],
     reveal: Annotated[int, typer.Option(help="Ticks to reveal in.")],
-    window: Annotated[int, typer.Option(help="Ticks to challenge in.")],
+    window: Annotated[int, typer.Option(help="Ticks to challenge in; the default or more.")],
     key: Key = "",
 ) -> None:
     """Set tempo, reveal and challenge window together.

@@ -19,7 +19,11 @@ from offchain.protocol.hyperparameters import (
 
 # Names of mechanics 3.2 that are set otherwise, are fixed, or have no meaning here.
 ELSEWHERE: tuple[tuple[str, str], ...] = (
-    ("tempo", f"`set_schedule`: with reveal and window, at most {MAX_TEMPO:,} ticks, as a new era"),
+    (
+        "tempo",
+        f"`set_schedule`: with reveal and window, at most {MAX_TEMPO:,} ticks, as a new era; an "
+        "owner's window is at least the network's default (150 ticks on mainnet)",
+    ),
     ("commit_reveal_period", "`set_schedule`: the row of an epoch is revealed in the next one"),
     ("sn_owner_hotkey", "`set_owner_hotkey`, with that key's consent, once in 50,400 ticks"),
     ("burn", "the price itself: nobody sets it"),

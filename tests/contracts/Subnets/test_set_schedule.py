@@ -45,11 +45,24 @@ def test_J5_schedule__beyond_its_bounds__reverts(world, netuid, tempo, reveal, w
         check_schedule(tempo, reveal, window)
 
 
+@pytest.mark.parametrize("is_started", [False, True])
+def test_J5_schedule__owner_shortens_the_challenge_window__reverts(world, netuid, is_started):
+    """Or it could make a false result of its subnet final before anybody has time to strike it."""
+    if is_started:
+        life.start(world, netuid)
+    least = world.preset.profile.window_ticks
+    with boa.reverts("subnets: beyond owner's bound"):
+        world.subnets.set_schedule(netuid, 12, 4, least - 1, sender=OWNER)
+    with boa.env.anchor():
+        world.subnets.set_schedule(netuid, 12, 4, least, sender=OWNER)
+    world.subnets.set_schedule(netuid, 12, 4, least - 1, sender=world.address["Timelock"])
+
+
 @pytest.mark.parametrize("schedule", [(2, 1, 1), (3_600, 1_800, 3_600), (13, 6, 13)])
 def test_set_schedule__at_the_bounds__holds_from_epoch_0(world, netuid, schedule):
     check_schedule(*schedule)
     world.subnets.set_schedule(netuid, 360, 100, 150, sender=OWNER)
-    world.subnets.set_schedule(netuid, *schedule, sender=OWNER)
+    world.subnets.set_schedule(netuid, *schedule, sender=world.address["Timelock"])
     t0 = life.start(world, netuid)
     assert tuple(world.subnets.window_of(netuid, 0)) == (0, t0, *schedule)
 
@@ -187,3 +200,14 @@ def test_start__seeded_without_its_guard__lies_in_the_past():
     netuid = life.create(world)
     world.subnets.start(netuid, 1, sender=OWNER)
     assert world.subnets.epoch_at(netuid, world.tick).start_tick < world.tick
+
+
+@pytest.mark.soundness
+def test_J5_schedule__seeded_without_owners_bound__is_one_tick():
+    bug = ("Subnets.vy", '    assert is_inside, "subnets: beyond owner\'s bound"\n', "")
+    world = deploy_world(MINIMAL, Subnets=seeded("Subnets", bug))
+    world.warp(1)
+    netuid = life.create(world)
+    world.subnets.set_schedule(netuid, 2, 1, 1, sender=OWNER)
+    life.start(world, netuid)
+    assert world.subnets.window_of(netuid, 0).window_ticks == 1

@@ -16,7 +16,8 @@ def both_committed(voting):
     subnets = voting.world.subnets
     subnets.set_schedule(voting.netuid, 12, 6, 3, sender=OWNER)
     voting.go(4)
-    subnets.set_schedule(voting.netuid, 2, 1, 1, sender=OWNER)
+    # an owner alone could not: its challenge window would be too short
+    subnets.set_schedule(voting.netuid, 2, 1, 1, sender=voting.world.address["Timelock"])
     for epoch in (LONG, SHORT):
         voting.go(epoch)
         for seat in (0, 1):
