@@ -78,7 +78,7 @@ forge:
 	$(SETUP) test
 	@$(RUN) python -m tests.forge.harness $(ARGS)
 
-# a year of a network in 2,628 ticks, its books to the rao
+# a year of a network in 2,628 ticks, then everybody leaves, its books to the rao
 year:
 	$(SETUP) test
 	@$(RUN) python -m tests.contracts.economy.year $(ARGS)
