@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -88,7 +88,8 @@ def start(settings: Settings, deployments: Path) -> State:
             start_new_session=True,
         )
     try:
-        state = _wait_for_state(child, settings.folder)
+        with _interrupts() as heard:
+            state = _wait_for_state(child, settings.folder, heard)
         if state is not None:
             return state
     except BaseException:
@@ -102,15 +103,42 @@ def start(settings: Settings, deployments: Path) -> State:
     )
 
 
-def _wait_for_state(child: subprocess.Popen[bytes], folder: Path) -> State | None:
+def _wait_for_state(
+    child: subprocess.Popen[bytes], folder: Path, heard: Sequence[int]
+) -> State | None:
     """The network once it answers, or None when its process ended or takes too long."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         state = running(folder)
+        if heard:
+            raise KeyboardInterrupt
         if state is not None or child.poll() is not None:
             return state
         time.sleep(0.1)
     return None
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[Sequence[int]]:
+    """The numbers of the signals that said to end, SIGINT or SIGTERM; each raises
+    KeyboardInterrupt as well. What whoever started us wants ignored stays so.
+
+    An exception alone can get lost: where the interpreter calls back, as in a hook of fork or when
+    it frees something, it is printed and forgotten.
+    """
+    heard: list[int] = []
+
+    def hear(number: int, frame: object) -> None:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    wanted = [n for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, hear) for number in wanted}
+    try:
+        yield heard
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
@@ -154,12 +182,13 @@ def running(folder: Path) -> State | None:
 
 def serve(settings: Settings, deployments: Path, announce: Callable[[str], None]) -> None:
     """Chain and contracts in this process, until SIGTERM or Ctrl-C, whatever it is doing then."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with contextlib.suppress(KeyboardInterrupt):
-        _serve(settings, deployments, announce)
+    with contextlib.suppress(KeyboardInterrupt), _interrupts() as heard:
+        _serve(settings, deployments, announce, heard)
 
 
-def _serve(settings: Settings, deployments: Path, announce: Callable[[str], None]) -> None:
+def _serve(
+    settings: Settings, deployments: Path, announce: Callable[[str], None], heard: Sequence[int]
+) -> None:
     from offchain.chain.build import build
     from offchain.chain.connection import open_connection
     from offchain.chain.deployment import deploy
@@ -181,7 +210,7 @@ def _serve(settings: Settings, deployments: Path, announce: Callable[[str], None
         announce(f"{kind} with all contracts at {chain.url}, described in {path}")
         announce(f"export APE_FOUNDRY_HOST={chain.url}")
         try:
-            while _is_wanted(settings):
+            while not heard and _is_wanted(settings):
                 if not chain.is_running():
                     raise ChainNotReady(
                         f"{kind} ended by itself: {chain.child.log_tail(3)}",
