@@ -152,7 +152,7 @@ def test_ape__scripts__speak_to_the_local_chain(shell: Shell) -> None:
         stored = json.loads(deployment.read_text())["contracts"]
         assert stored["Neurons"]["address"] in printed
         assert stored["Settlement"]["address"] in printed
-        assert "incentive" in printed
+        assert "subnet 1, epoch" in printed  # who is in it depends on the tests before
         assert "evmtensor miner run" in shell.run("ape", "run", "miner", "--help")
 
 
