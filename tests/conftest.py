@@ -5,7 +5,8 @@ ape's cache is dropped when any Vyper source changed, because ape looks only at 
 """
 
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -38,6 +39,16 @@ def update_snapshots(request: pytest.FixtureRequest) -> Callable[[Path, str], No
         assert content == path.read_text(encoding="utf-8"), f"{path} differs; --update rewrites it"
 
     return compare
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """SIGINT as in a terminal, for this process and its children; a shell that runs tests in the
+    background has it ignored.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -212,6 +212,7 @@ def processes_in(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_localnet__interrupted_while_it_starts__leaves_nothing_behind(tmp_path: Path) -> None:
     shell = Shell(tmp_path, tmp_path / "home")
     command = [sys.executable, "-m", "offchain.cli", "localnet", "up", "--port", "0"]

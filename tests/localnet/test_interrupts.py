@@ -13,6 +13,7 @@ class _Thing:
     pass
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupts__exception_is_lost_in_a_callback__the_signal_is_not(number: int) -> None:
