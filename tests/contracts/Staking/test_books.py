@@ -125,6 +125,10 @@ class Life:
         mine = [number for number, owner in self.unbondings.items() if owner == member]
         if mine:
             number = chance.choice(mine)
+            if self.staking.unbonding_of(number).amount_rao == 0:  # of too few shares for one rao
+                with boa.reverts("staking: buys no share"):
+                    self.staking.cancel_unbonding(number, sender=member)
+                return
             self.staking.cancel_unbonding(number, sender=member)
             del self.unbondings[number]
 
