@@ -86,7 +86,8 @@ def read_metagraph(network: Network, netuid: int) -> Metagraph:
     head = network.clock.head()
     at, neurons, staking = head.number, network.neurons, network.staking
     epoch = int(network.subnets.read("running_epoch", netuid, block=at))
-    generations = neurons.generations_at(netuid, epoch, at)
+    standing = neurons.standing_at(netuid, epoch, at)
+    generations = standing.generations
     ids = [netuid << 64 | uid << 48 | g for uid, g in enumerate(generations) if g]
     uids = [i >> 48 & 0xFFFF for i in ids]
     hotkeys = read_all(network.connection, [neurons.hotkey_query(i) for i in ids], at)
@@ -94,7 +95,7 @@ def read_metagraph(network: Network, netuid: int) -> Metagraph:
     stakes = read_all(network.connection, [staking.stake_query(h) for h in hotkeys], at)
     axons = read_all(network.connection, [neurons.axon_query(netuid, u) for u in uids], at)
     models = read_all(network.connection, [neurons.model_query(i) for i in ids], at)
-    seat_of = {s.uid: s.seat for s in neurons.seats_at(netuid, epoch, at) if s is not None}
+    seat_of = {s.uid: s.seat for s in standing.seats if s is not None}
     earned = _earnings(network, netuid, epoch)
     made = []
     for i, registration_id in enumerate(ids):

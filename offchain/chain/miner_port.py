@@ -21,12 +21,14 @@ from offchain.chain.neurons import axon_from
 from offchain.chain.rewards import MAX_CLAIMS, Claim, claimed_from
 from offchain.chain.transactions import Sender
 from offchain.keys.signer import Signer
+from offchain.protocol.eras import EpochWindow
 from offchain.protocol.errors import ConfigError
 
 log = structlog.get_logger("evmtensor.miner")
 
 D = TypeVar("D")
 NO_MODEL = bytes(32)
+EARLY_TICKS = 2  # before a subnet's start, from when on its seats are read
 
 
 class MinerPort(Generic[D]):
@@ -82,7 +84,11 @@ class MinerPort(Generic[D]):
         if self._known_until is not None and tick < self._known_until:
             return  # seats are fixed while an epoch runs, and stake only orders their requests
         self._notice_eviction()
-        epoch, known_until = self._running(tick)
+        window = self._window(tick)
+        if window is None and not self._is_about_to_start(tick):
+            self._stakes, self._listeners, self._epoch = {}, (), None
+            return
+        epoch = network.subnets.running_epoch(self._netuid) if window is None else window.epoch
         seats = network.neurons.seats_at(self._netuid, epoch, head.number)
         held = [seat for seat in seats if seat is not None]
         queries = [network.neurons.hotkey_query(seat.registration_id) for seat in held]
@@ -101,8 +107,8 @@ class MinerPort(Generic[D]):
             for hotkey, axon in zip(hotkeys, map(axon_from, axons), strict=True)
             if axon is not None and hotkey.lower() != self._signer.address.lower()
         )
-        self._known_until = known_until
-        self._epoch = None if known_until is None else epoch
+        self._known_until = None if window is None else window.end_tick  # pokes go on
+        self._epoch = None if window is None else epoch
 
     def _notice_eviction(self) -> None:
         """Say it once when another subnet has taken the number."""
@@ -116,13 +122,17 @@ class MinerPort(Generic[D]):
             )  # fmt: skip
         self._incarnation = incarnation
 
-    def _running(self, tick: int) -> tuple[int, int | None]:
-        """The running epoch and the tick at which it ends; None before the start: pokes go on."""
+    def _window(self, tick: int) -> EpochWindow | None:
+        """The running epoch; None before the start."""
         try:
-            window = self._network.subnets.epoch_at(self._netuid, tick)
+            return self._network.subnets.epoch_at(self._netuid, tick)
         except Reverted:
-            return self._network.subnets.running_epoch(self._netuid), None
-        return window.epoch, window.end_tick
+            return None
+
+    def _is_about_to_start(self, tick: int) -> bool:
+        """Whether the first validators may ask before the next look: they do in the first tick."""
+        start_tick = self._network.subnets.start_ticks(self._netuid).start_tick
+        return start_tick is not None and tick + EARLY_TICKS >= start_tick
 
     def uid_of(self, hotkey: str) -> int | None:
         """The hotkey's uid, also when it is staged for the next boundary."""

@@ -14,6 +14,11 @@ from offchain.chain.errors import NodeRefused
 from offchain.protocol.errors import ConfigError
 from offchain.protocol.identifiers import NONE
 
+# More than twice of what either uses, also for a neuron that is about to be replaced. A miner that
+# comes up waits for no estimate; to Ganache one costs seconds.
+SERVE_AXON_GAS = 250_000
+COMMIT_MODEL_GAS = 300_000
+
 # of a seat's word in `Neurons.standing_at`: the holder keeps its seat in the epoch after
 KEEPS_SEAT = 1 << 255
 
@@ -85,6 +90,14 @@ class Seat:
         return self.registration_id >> 48 & 0xFFFF
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An epoch's set. seats: in order; None: empty. generations: of every uid; 0: empty."""
+
+    seats: tuple[Seat | None, ...]
+    generations: tuple[int, ...]
+
+
 class Neurons(Contract):
     """Uids and generations, burn-priced registration, seats, endpoints, model commitments."""
 
@@ -115,12 +128,18 @@ class Neurons(Contract):
         """Registration id behind a uid in an epoch; its generation is 0 for an empty uid."""
         return int(self.read("registration_at", netuid, uid, epoch))
 
-    def generations_at(
-        self, netuid: int, epoch: int, block: int | str = "latest"
-    ) -> tuple[int, ...]:
-        """Generation of every uid in the set of an epoch; 0: empty."""
-        _, words = self.read("standing_at", netuid, epoch, block=block)
-        return tuple(word >> 32 * (7 - lane) & 0xFFFF_FFFF for word in words for lane in range(8))
+    def standing_at(self, netuid: int, epoch: int, block: int | str = "latest") -> Standing:
+        """Who serves and who sits in an epoch (current - 2 to current + 1)."""
+        seats, generations = self.read("standing_at", netuid, epoch, block=block)
+        return Standing(
+            tuple(
+                Seat(index, (word & ~KEEPS_SEAT) >> 64, word & (1 << 64) - 1) if word else None
+                for index, word in enumerate(seats)
+            ),
+            tuple(
+                word >> 32 * (7 - lane) & 0xFFFF_FFFF for word in generations for lane in range(8)
+            ),
+        )
 
     def hotkey_of(self, registration_id: int) -> str:
         return str(self.read("hotkey_of", registration_id))
@@ -132,11 +151,7 @@ class Neurons(Contract):
         self, netuid: int, epoch: int, block: int | str = "latest"
     ) -> tuple[Seat | None, ...]:
         """Every seat of an epoch (current - 2 to current + 1), in order; None: empty."""
-        words, _ = self.read("standing_at", netuid, epoch, block=block)
-        return tuple(
-            Seat(index, (word & ~KEEPS_SEAT) >> 64, word & (1 << 64) - 1) if word else None
-            for index, word in enumerate(words)
-        )
+        return self.standing_at(netuid, epoch, block).seats
 
     def axon_of(self, netuid: int, uid: int) -> Axon | None:
         """The endpoint of a uid, or None if it never served."""
@@ -194,12 +209,18 @@ class Neurons(Contract):
             address.version,
             4,
             version,
+            gas=SERVE_AXON_GAS,
             doing="announce the endpoint",
         )
 
     def commit_model(self, netuid: int, model_hash: bytes, profile_hash: bytes) -> Call:
         return self.call(
-            "commit_model", netuid, model_hash, profile_hash, doing="commit the model's hash"
+            "commit_model",
+            netuid,
+            model_hash,
+            profile_hash,
+            gas=COMMIT_MODEL_GAS,
+            doing="commit the model's hash",
         )
 
 

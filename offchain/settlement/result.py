@@ -16,7 +16,6 @@ from offchain.settlement.trace import (
     partial_words,
 )
 from offchain.settlement.words import words_hash
-from offchain.yuma.fast import run_seat_epoch
 from offchain.yuma.types import SeatEpoch, SeatResult
 
 Matrix = tuple[tuple[int, ...], ...]
@@ -53,6 +52,9 @@ def compute(
     Raises:
         ConsensusMismatch: a row is missing or is not the one that was frozen.
     """
+    # Here, because numba takes half a second to load, and most who follow a subnet never compute.
+    from offchain.yuma.fast import run_seat_epoch
+
     epoch = seat_epoch(frozen, rows, parent_bonds, zeroed_blocks)
     yuma = run_seat_epoch(epoch)
     trace = Trace(

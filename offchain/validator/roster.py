@@ -71,7 +71,8 @@ class Roster:
     def _take(self, window: EpochWindow | None, head: Block) -> None:
         network, netuid = self._network, self._netuid
         epoch = window.epoch if window else network.subnets.next_epoch(netuid)
-        generations = network.neurons.generations_at(netuid, epoch, head.number)
+        standing = network.neurons.standing_at(netuid, epoch, head.number)
+        generations = standing.generations
         uids = [uid for uid, generation in enumerate(generations) if generation]
         ids = {uid: netuid << 64 | uid << 48 | generations[uid] for uid in uids}
         hotkeys = read_all(
@@ -80,7 +81,6 @@ class Roster:
         axons = read_all(
             network.connection, [network.neurons.axon_query(netuid, uid) for uid in uids]
         )
-        seats = network.neurons.seats_at(netuid, epoch, head.number)
         self._follow_models()
         self.snapshot = Snapshot(
             window=window,
@@ -89,7 +89,7 @@ class Roster:
                 Examinee(uid, ids[uid], _endpoint(hotkey, axon), hotkey)
                 for uid, hotkey, axon in zip(uids, hotkeys, axons, strict=True)
             ),
-            seat_uids=frozenset(seat.uid for seat in seats if seat is not None),
+            seat_uids=frozenset(seat.uid for seat in standing.seats if seat is not None),
             commitments=tuple(commitment for _, commitment in self._commitments),
             block_hash=bytes.fromhex(head.hash[2:]),
         )

@@ -15,8 +15,10 @@ from typing import Any
 from rich.console import Console
 
 from offchain.chain.claims import open_claims
+from offchain.chain.contract import read_all
 from offchain.chain.errors import Reverted
 from offchain.chain.hotkey import Hotkey
+from offchain.chain.neurons import axon_from
 from offchain.chain.presets import LOCALNET
 from offchain.chain.settlement import EpochFinalized, ProposalStruck
 from offchain.chain.subnet_history import SubnetHistory
@@ -129,7 +131,7 @@ class Play:
         online = 0
         while online < len(miners):
             self._supervisor.check()
-            online = sum(self._is_online(miner) for miner in miners)
+            online = self._count_online(miners)
             self._screen.bar("miners online", online, len(miners))
             if time.monotonic() > deadline:
                 raise ConfigError(
@@ -207,11 +209,11 @@ class Play:
         for epoch in range(before + 1, final):
             self._screen.say(f"epoch {epoch} is null: too few revealed, or nobody closed, in time")
 
-    def _is_online(self, miner: Player) -> bool:
-        return (
-            self.stage.network.neurons.axon_of(self.stage.netuid, self.stage.uids[miner.name])
-            is not None
-        )
+    def _count_online(self, miners: Sequence[Player]) -> int:
+        network, stage = self.stage.network, self.stage
+        queries = [network.neurons.axon_query(stage.netuid, stage.uids[m.name]) for m in miners]
+        axons = read_all(network.connection, queries)
+        return sum(axon_from(axon) is not None for axon in axons)
 
     def _service(self, name: str, command: Sequence[object]) -> Service:
         return Service(

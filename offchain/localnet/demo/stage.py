@@ -40,6 +40,7 @@ MAX_UIDS = 16
 CREATE_GAS = 1_500_000
 REGISTER_GAS = 1_000_000
 STAKE_GAS = 600_000
+START_GAS = 400_000
 MAX_BURN_RAO = 100 * RAO_PER_TAO
 # what a validator's hotkey needs for the bonds of the epochs that are in flight at once
 BOND_MONEY_RAO = 500 * RAO_PER_TAO
@@ -106,7 +107,8 @@ def start_subnet(stage: Stage, ticks_ahead: int) -> int:
     """Start the subnet; the tick of its first epoch."""
     keys = Keys(stage.network.connection)
     start_tick = stage.network.clock.tick() + ticks_ahead
-    keys.sender(OWNER_COLDKEY).send(stage.network.subnets.start(stage.netuid, start_tick))
+    start = stage.network.subnets.start(stage.netuid, start_tick)
+    keys.sender(OWNER_COLDKEY).send(replace(start, gas=START_GAS))
     return start_tick
 
 
