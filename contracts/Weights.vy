@@ -78,15 +78,18 @@ def __init__(
 
 
 @external
-def commit_weights(netuid: uint256, seat: uint256, commit_hash: bytes32):
+def commit_weights(netuid: uint256, epoch: uint256, seat: uint256, commit_hash: bytes32):
     """
     @notice Commit to a row for the running epoch. The hotkey in the seat calls, once per epoch.
     @param netuid Number of the subnet.
+    @param epoch The running epoch.
     @param seat The caller's seat in the running epoch.
     @param commit_hash Hash over domain, chain, this contract, netuid, epoch, registration id, row
                        hash and salt.
     """
-    epoch: uint256 = (staticcall SUBNETS.epoch_at(netuid, ticks._tick())).epoch
+    # A block that comes too late must not take the next epoch's only commit for a hash of this one.
+    running: uint256 = (staticcall SUBNETS.epoch_at(netuid, ticks._tick())).epoch
+    assert epoch == running, "weights: not the running epoch"
     registration_id: uint256 = 0
     hotkey: address = empty(address)
     # Somebody who was replaced as a neuron may still commit, which saves everybody else two reads;

@@ -132,7 +132,7 @@ class Hotkey:
     def commit(self, window: EpochWindow, seat: int, commit_hash: bytes) -> Receipt:
         """Commit during the epoch; the same hash again never becomes a second transaction."""
         return self.sender.send(
-            self.network.weights.commit(self.netuid, seat, commit_hash),
+            self.network.weights.commit(self.netuid, window.epoch, seat, commit_hash),
             purpose=f"commit {self.netuid} {window.epoch} {commit_hash.hex()}",
             deadline=self.network.clock.timestamp_of(window.end_tick),
             urgent=True,
@@ -172,6 +172,12 @@ class Hotkey:
         settlement = self.network.settlement
         receipt = self.sender.send(settlement.close(self.netuid, epoch))
         return settlement.events(EpochClosed, receipt.logs)[0]
+
+    def allow_bonds(self) -> None:
+        """Let Settlement take the bonds of proposals to come; `propose` allows what is missing."""
+        settlement = self.network.settlement
+        bond = settlement.min_bond_rao()
+        allow(self.network, self.sender, settlement, bond, 100 * bond)
 
     def propose(self, epoch: int, parent_id: int, trace: Sequence[int]) -> EpochProposed:
         """Post a result with the smallest bond. Raises `InsufficientFunds` without the bond."""

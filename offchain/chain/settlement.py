@@ -194,6 +194,10 @@ class Settlement(Contract):
         """Smallest bond of the next proposal of a closed epoch."""
         return int(self.read("bond_rao", netuid, epoch))
 
+    def min_bond_rao(self) -> int:
+        """Smallest bond of any proposal."""
+        return int(self.read("min_bond_rao"))
+
     def deposit_rao(self) -> int:
         """What a demand costs, and pays to whoever answers."""
         return int(self.read("deposit_rao"))

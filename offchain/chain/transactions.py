@@ -286,8 +286,11 @@ class Sender:
                 self.connection.view(call.view(self.address))
             return call.gas
         view = call.view(self.address)
-        self.connection.view(view)  # an estimate's error would hide the contract's reason
-        estimate = self.connection.estimate_gas(view)
+        try:
+            estimate = self.connection.estimate_gas(view)
+        except (Reverted, NodeRefused):
+            self.connection.view(view)  # an estimate's error can hide the contract's reason
+            raise
         return min(math.ceil(estimate * _GAS_SLACK) + _GAS_SPARE, MAX_GAS)
 
     def _fees(self, urgent: bool) -> tuple[int, int]:

@@ -72,10 +72,16 @@ class Weights(Contract):
         words = self.read("rows_of", netuid, epoch, seats)
         return tuple(_row(word) for word in words[:seats])
 
-    def commit(self, netuid: int, seat: int, commit_hash: bytes) -> Call:
+    def commit(self, netuid: int, epoch: int, seat: int, commit_hash: bytes) -> Call:
         """The hotkey in the seat calls, during the epoch."""
         return self.call(
-            "commit_weights", netuid, seat, commit_hash, gas=COMMIT_GAS, doing="commit weights"
+            "commit_weights",
+            netuid,
+            epoch,
+            seat,
+            commit_hash,
+            gas=COMMIT_GAS,
+            doing="commit weights",
         )
 
     def reveal(

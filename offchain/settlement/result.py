@@ -52,11 +52,8 @@ def compute(
     Raises:
         ConsensusMismatch: a row is missing or is not the one that was frozen.
     """
-    # Here, because numba takes half a second to load, and most who follow a subnet never compute.
-    from offchain.yuma.fast import run_seat_epoch
-
     epoch = seat_epoch(frozen, rows, parent_bonds, zeroed_blocks)
-    yuma = run_seat_epoch(epoch)
+    yuma = _run(epoch)
     trace = Trace(
         total_rank=yuma.total_rank,
         blocks=tuple(
@@ -70,6 +67,22 @@ def compute(
         dividend_totals=yuma.dividend_totals,
     )
     return EpochResult(trace, pack_trace(trace), yuma.bonds_u16, yuma)
+
+
+def warm_up() -> None:
+    """Load the engine now, which takes a second, rather than with the first result."""
+    one_seat_one_miner = SeatEpoch(
+        active_stake_bits=(1 << 32,),
+        rows=((1,),),
+        old_bonds=((0,),),
+        replaced=(False,),
+        keeps_seat=(True,),
+        kappa=0x7FFF,
+        bonds_penalty=0,
+        bonds_moving_average=900_000,
+        rao_emission=1,
+    )
+    _run(one_seat_one_miner)
 
 
 def seat_epoch(
@@ -143,6 +156,13 @@ def _without(row: Sequence[int], zeroed_blocks: Collection[int]) -> tuple[int, .
     return tuple(
         0 if uid // BLOCK_COLUMNS in zeroed_blocks else bond for uid, bond in enumerate(row)
     )
+
+
+def _run(epoch: SeatEpoch) -> SeatResult:
+    """The engine. Imported here: numba takes long to load, and who only reads never computes."""
+    from offchain.yuma.fast import run_seat_epoch
+
+    return run_seat_epoch(epoch)
 
 
 def _hash(words: Sequence[int]) -> int:

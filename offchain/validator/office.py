@@ -20,6 +20,7 @@ from offchain.protocol.identifiers import unpack_registration_id
 from offchain.protocol.rows import pack_row, row_hash
 from offchain.settlement import challenge
 from offchain.settlement.history import ClosedEpoch, History, State
+from offchain.settlement.result import warm_up
 from offchain.validator.journal import Entry, Journal
 from offchain.validator.plan import Duty, Verb
 from offchain.validator.view import View
@@ -106,6 +107,9 @@ class Office:
             return
         self._hotkey.take_seat(seat)
         log.info("seat taken", netuid=self._netuid, seat=seat)
+        # What the first proposal would wait for, while reveals are due, is done before the epoch.
+        self._hotkey.allow_bonds()
+        warm_up()
 
     def _commit(self, epoch: int) -> None:
         window = self._network.subnets.window_of(self._netuid, epoch)

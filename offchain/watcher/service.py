@@ -34,6 +34,7 @@ from offchain.protocol.errors import (
 from offchain.protocol.identifiers import Tick, incarnation_of_epoch
 from offchain.protocol.phases import final_from
 from offchain.settlement.history import History
+from offchain.settlement.result import warm_up
 from offchain.watcher.accounts import AccountBook, Accounts
 from offchain.watcher.calls import call_for, pulled_rao
 from offchain.watcher.dispatch import Dispatcher
@@ -101,6 +102,7 @@ def _begin(settings: WatcherSettings, stop: threading.Event) -> Watcher | None:
             stop.wait(1.0)
         else:
             log.info("watcher running", account=settings.sender.address)
+            warm_up()  # a lie may be struck in the first ticks after it
             return watcher
     return None
 

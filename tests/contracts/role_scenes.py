@@ -383,7 +383,7 @@ def neurons_poke_root(e: Economy) -> Arguments:
 
 
 def weights_commit(e: Economy) -> Arguments:
-    return lambda caller: (e.netuid, 0, b"\5" * 32)
+    return lambda caller: (e.netuid, 2, 0, b"\5" * 32)
 
 
 def weights_reveal(e: Economy) -> Arguments:

@@ -36,7 +36,7 @@ class Scene:
 
 def committing(world: World) -> Scene:
     voting = open_voting(world)
-    arguments = (voting.netuid, 0, voting.hash_of(0, 0, voting.row()))
+    arguments = (voting.netuid, 0, 0, voting.hash_of(0, 0, voting.row()))
     return Scene(world.weights, "commit_weights", arguments, voting.hotkey(0))
 
 

@@ -98,7 +98,7 @@ def test_C10_swap_hotkey__mid_epoch__row_stake_seat_and_pay_go_on(voting: Voting
     after.reveal(0, 1, row)
     assert world.weights.row_of(netuid, 1, 0).stake_rao == STAKE_RAO, "no epoch of stake is lost"
     with boa.reverts("weights: not your seat"):
-        world.weights.commit_weights(netuid, 0, b"\1" * 32, sender=old)
+        world.weights.commit_weights(netuid, 2, 0, b"\1" * 32, sender=old)
     after.commit(0, 2, row)
 
     ids = [after.registration_id(seat, 2) for seat in range(3)]

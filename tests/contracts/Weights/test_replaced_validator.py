@@ -54,5 +54,5 @@ def test_commit_weights__by_the_successor__reverts(replaced: Voting) -> None:
     replaced.go(5)
     with boa.reverts("weights: not your seat"):
         replaced.weights.commit_weights(
-            replaced.netuid, 0, b"\1" * 32, sender=life.key("newcomer").address
+            replaced.netuid, 5, 0, b"\1" * 32, sender=life.key("newcomer").address
         )

@@ -53,7 +53,8 @@ class Voting:
     def commit(self, seat: int, epoch: int, row: bytes, salt: bytes = SALT) -> None:
         """The holder of a seat commits to a row; the chain has to be in that epoch."""
         self.weights.commit_weights(
-            self.netuid, seat, self.hash_of(seat, epoch, row, salt), sender=self.hotkey(seat)
+            *(self.netuid, epoch, seat, self.hash_of(seat, epoch, row, salt)),
+            sender=self.hotkey(seat),
         )
 
     def hints(self, seat: int, epoch: int) -> tuple[int, int]:

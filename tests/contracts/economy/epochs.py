@@ -43,7 +43,7 @@ class Epochs(Subnets):
         row = pack_row(self.row(chance, subnet, held))
         commit = Commit(row, chance.randbytes(31) + b"\1", held)
         weights, sender = self.world.weights, self.hotkey(subnet.ids[held].name)
-        call = (subnet.netuid, seat, self.hash_of(subnet, epoch, commit))
+        call = (subnet.netuid, epoch, seat, self.hash_of(subnet, epoch, commit))
         if (epoch, seat) in subnet.commits:
             if not self.refused(weights.commit_weights, *call, sender=sender):
                 raise Unexpected(f"I-16 seat {seat} committed twice in epoch {epoch}")

@@ -113,8 +113,8 @@ def test_commit__only_by_the_hotkey_in_the_seat(root):
     row = root.row({1: 1})
     digest = root.voting.hash_of(0, 1, row)
     with boa.reverts("weights: not your seat"):
-        root.world.weights.commit_weights(ROOT, 0, digest, sender=address("member 1"))
-    root.world.weights.commit_weights(ROOT, 0, digest, sender=address("member 0"))
+        root.world.weights.commit_weights(ROOT, 1, 0, digest, sender=address("member 1"))
+    root.world.weights.commit_weights(ROOT, 1, 0, digest, sender=address("member 0"))
 
 
 def test_reveal__row_of_another_length__reverts(root):
