@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from eth_abi.abi import decode
 from web3 import Web3
 
+from offchain.chain.codec import CODEC
 from offchain.chain.errors import NodeRefused, NodesDisagree, NodeUnreachable, Reverted
 from offchain.chain.rpc import RetryPolicy, Rpc, Web3Provider
 
@@ -53,6 +53,7 @@ class Connection:
     def __init__(self, rpc: Rpc) -> None:
         self.rpc = rpc
         self.web3 = Web3(Web3Provider(rpc))
+        self.web3.codec = CODEC
 
     @cached_property
     def chain_id(self) -> int:
@@ -212,7 +213,7 @@ def revert_reason(error: dict[str, Any]) -> str | None:
         data = data.get("result") or data.get("data")
     message = str(error.get("message", ""))
     if isinstance(data, str) and data.startswith(ERROR_SELECTOR):
-        return str(decode(["string"], bytes.fromhex(data[10:]))[0])
+        return str(CODEC.decode(["string"], bytes.fromhex(data[10:]))[0])
     if isinstance(data, str) and data.startswith(PANIC_SELECTOR):
         return f"arithmetic failed (panic {int(data[10:], 16)})"
     found = _REASON_IN_MESSAGE.search(message)

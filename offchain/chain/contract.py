@@ -9,12 +9,12 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, ClassVar, Generic, TypeVar
 
-from eth_abi.abi import decode
 from eth_utils.abi import collapse_if_tuple, event_abi_to_log_topic
 from eth_utils.address import to_checksum_address
 from web3.contract.contract import Contract as Web3Contract
 from web3.exceptions import MismatchedABI
 
+from offchain.chain.codec import CODEC
 from offchain.chain.connection import Connection, ViewCall
 from offchain.chain.errors import NodeRefused, Reverted
 from offchain.protocol.errors import ConfigError
@@ -74,7 +74,7 @@ class Query(Generic[T]):
     def decode(self, data: bytes) -> T:
         if not data:
             raise Reverted("", doing=f"{self.call.doing} (no contract answers at {self.call.to})")
-        return self.convert(decode(self.output_types, data))
+        return self.convert(CODEC.decode(self.output_types, data))
 
 
 class Contract:
@@ -227,9 +227,9 @@ def _plain(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _plain_value(value: Any) -> Any:
-    """Lists as tuples, addresses checksummed, HexBytes as bytes."""
-    if isinstance(value, str) and len(value) == 42 and value.startswith("0x"):
-        return to_checksum_address(value)
+    """Lists and structs as tuples, HexBytes as bytes."""
+    if isinstance(value, Mapping):  # a struct in an event
+        return tuple(_plain_value(item) for item in value.values())
     if isinstance(value, (list, tuple)):
         return tuple(_plain_value(item) for item in value)
     if isinstance(value, bytes):
