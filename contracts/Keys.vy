@@ -7,7 +7,8 @@
 @notice What a coldkey decides about keys. A lost or stolen hotkey is replaced at once, with the
         new one's consent; a coldkey is replaced after a notice, by the new one itself. A hotkey
         lends the weight of its own stake in a subnet to children, after a notice; their dividends
-        are shared with it. Loans are the subnet's that has the number now: they end with it.
+        are shared with it. Loans are the subnet's that has the number now: they end with it. A
+        coldkey says who it is; whoever takes its place takes that over.
 @custom:invariant Only a hotkey's coldkey swaps it, and only a key that consents takes a place.
         A coldkey's swap counts one unbonding period after its announcement, and not if it was
         taken back.
@@ -71,6 +72,8 @@ SUBNETS: immutable(ISubnets)
 _announced: HashMap[address, uint256]
 # pool id -> tick of its last swap, + 1
 _swapped: HashMap[uint256, uint256]
+# account -> what its coldkey says of itself
+_identities: HashMap[address, IKeys.Identity]
 
 
 @deploy
@@ -312,6 +315,23 @@ def swap_coldkey(old_coldkey: address):
 
 
 @external
+def set_identity(hotkey: address, identity: IKeys.Identity):
+    """
+    @notice Say who the caller is, in the place of all that it said before; all empty says nothing.
+            It is shown for each of its hotkeys, and stays when the coldkey is swapped.
+    @dev Costs gas by the 32 bytes; words of a longer text before stay behind, unread.
+    @param hotkey Any hotkey of the caller: who never registered one is shown nowhere.
+    @param identity Name, page, repository, picture, Discord, description, anything else.
+    """
+    self._pool_of_owner(hotkey)
+
+    # INVARIANT: only the coldkey that speaks for an account changes what is said of it.
+    self._identities[self._account_of_caller()] = identity
+
+    log IKeys.IdentitySet(coldkey=msg.sender, identity=identity)
+
+
+@external
 @view
 def coldkey_swap_of(coldkey: address) -> (address, uint256):
     """
@@ -321,6 +341,28 @@ def coldkey_swap_of(coldkey: address) -> (address, uint256):
     """
     word: uint256 = self._announced[staticcall STAKING.account_of(coldkey)]
     return convert(word >> 40, address), word & (2**40 - 1)
+
+
+@external
+@view
+def identity_of(coldkey: address) -> IKeys.Identity:
+    """
+    @notice What a coldkey says of itself. Nobody checked it.
+    @param coldkey Any; one that took another's place has that one's.
+    @return Its identity, all empty if it has none or is retired.
+    """
+    return self._identities[staticcall STAKING.account_of(coldkey)]
+
+
+@external
+@view
+def name_of(coldkey: address) -> String[256]:
+    """
+    @notice What a coldkey calls itself, for tables. Nobody checked it.
+    @param coldkey Any; one that took another's place has that one's name.
+    @return Its name, empty if it has none or is retired.
+    """
+    return self._identities[staticcall STAKING.account_of(coldkey)].name
 
 
 @external

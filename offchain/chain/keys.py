@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Swaps of keys and loans of stake in domain words."""
+"""Swaps of keys, loans of stake and what coldkeys say of themselves, in domain words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
-from offchain.chain.contract import Call, Contract, Event
+from offchain.chain.contract import Call, Contract, Event, Query
 from offchain.chain.neurons import eip712_separator
 
 MAX_CHILDREN = 5
 MAX_LIVES = 128  # of subnets, in one swap of a hotkey
+# most bytes of each part of an identity; Bittensor's
+IDENTITY_BYTES = {
+    "name": 256,
+    "url": 256,
+    "github": 256,
+    "image": 1024,
+    "discord": 256,
+    "description": 1024,
+    "additional": 1024,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +71,31 @@ class ColdkeySwap:
     ripe_tick: int
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a coldkey says of itself, in the contract's order. Nobody checked it; no two need
+    differ.
+    """
+
+    name: str = ""
+    url: str = ""
+    github: str = ""
+    image: str = ""
+    discord: str = ""
+    description: str = ""
+    additional: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySet(Event):
+    """A coldkey says this of itself now, and nothing else; in the order of `Identity`."""
+
+    coldkey: str
+    identity: tuple[str, ...]
+
+
 class Keys(Contract):
-    """Hotkeys and coldkeys that take another's place; children who borrow stake."""
+    """Hotkeys and coldkeys that take another's place; children who borrow stake; identities."""
 
     NAME = "Keys"
 
@@ -82,6 +115,15 @@ class Keys(Contract):
     def child_take_of(self, hotkey: str, netuid: int) -> int:
         """Share of 65,535 that a hotkey keeps of its parents' part of dividends."""
         return int(self.read("child_take_of", hotkey, netuid))
+
+    def identity_of(self, coldkey: str) -> Identity | None:
+        """What a coldkey says of itself, or None."""
+        said = Identity(*self.read("identity_of", coldkey))
+        return said if any(astuple(said)) else None
+
+    def name_query(self, coldkey: str) -> Query[str]:
+        """What a coldkey calls itself, empty if nothing."""
+        return self.query("name_of", coldkey)
 
     def set_children(self, hotkey: str, netuid: int, shares_u16: Mapping[str, int]) -> Call:
         """Lend to these hotkeys, one unbonding period from now; none ends all loans."""
@@ -115,3 +157,7 @@ class Keys(Contract):
     def swap_coldkey(self, old_coldkey: str) -> Call:
         """The announced coldkey calls."""
         return self.call("swap_coldkey", old_coldkey, doing="swap a coldkey")
+
+    def set_identity(self, hotkey: str, identity: Identity) -> Call:
+        """The owner of the hotkey calls; all empty removes it."""
+        return self.call("set_identity", hotkey, astuple(identity), doing="set an identity")

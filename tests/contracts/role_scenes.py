@@ -360,6 +360,11 @@ def keys_announced(e: Economy) -> Arguments:
     return lambda caller: (e.roles["coldkey"],)
 
 
+def keys_identity(e: Economy) -> Arguments:
+    said = ("name", "https://example.org", "", "", "", "we validate", "")
+    return lambda caller: (e.roles["validator"], said)
+
+
 # Neurons
 
 
@@ -697,6 +702,7 @@ CALLS: dict[str, dict[str, Callable[[Any], Arguments]]] = {
         "announce_coldkey_swap": keys_announce,
         "cancel_coldkey_swap": lambda e: lambda caller: (keys_announced(e), ())[1],
         "swap_coldkey": keys_announced,
+        "set_identity": keys_identity,
     },
     "Weights": {"commit_weights": weights_commit, "reveal_weights": weights_reveal},
     "Settlement": {

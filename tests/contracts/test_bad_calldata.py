@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Malformed calldata of Weights, Rewards, Examiner and YumaKernel; Settlement has its own file.
+"""Malformed calldata of Weights, Rewards, Examiner, YumaKernel and of Keys' texts; Settlement has
+its own file.
 
 A call that works is spoiled as there: every refusal has a reason of ours, or none where Vyper's own
 decoder refuses; what is not refused means the same as the well-formed call with zeros behind it.
@@ -101,7 +102,15 @@ def examining(function: str) -> Callable[[World], Scene]:
     return prepare
 
 
+def naming(world: World) -> Scene:
+    coldkey, hotkey = role_address("coldkey"), role_address("hotkey")
+    world.staking.open_pool(hotkey, coldkey, sender=world.address["Neurons"])
+    said = ("name", "https://example.org", "", "", "", "x" * 1024, "")
+    return Scene(world.keys, "set_identity", (hotkey, said), coldkey)
+
+
 SCENES: dict[str, Callable[[World], Scene]] = {
+    "Keys.set_identity": naming,
     "Weights.commit_weights": committing,
     "Weights.reveal_weights": revealing,
     "Rewards.claim": claiming,
@@ -122,15 +131,19 @@ def is_static(entry: dict[str, Any]) -> bool:
     return not kind.endswith("[]") and kind not in ("bytes", "string")
 
 
+def as_list(entry: dict[str, Any]) -> dict[str, Any]:
+    """A byte string or a text has an offset and a length as a list has."""
+    if entry["type"] in ("bytes", "string"):
+        return {**entry, "type": "uint256[]"}
+    return entry | {"components": [as_list(part) for part in entry.get("components", ())]}
+
+
 def spoiled(inputs: list[dict[str, Any]], call: bytes) -> Iterator[tuple[str, bytes, int]]:
-    """As Settlement's; a byte string has an offset and a length as a list has, a struct of fixed
-    size has neither.
-    """
+    """As Settlement's; a struct of fixed size has neither an offset nor a length."""
     if all(is_static(entry) for entry in inputs):
         yield from settlements.spoiled([], call)
         return
-    as_lists = [{**e, "type": "uint256[]"} if e["type"] == "bytes" else e for e in inputs]
-    yield from settlements.spoiled(as_lists, call)
+    yield from settlements.spoiled([as_list(entry) for entry in inputs], call)
 
 
 def send(scene: Scene, data: bytes, wei: int) -> Any:
