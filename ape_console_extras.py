@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `ape console` has at hand: our contracts by name, and `metagraph(netuid)` as a table.
+"""What `ape console` has at hand: our contracts by name, `metagraph(netuid)` as a table, and
+`identity(key)`, what a coldkey says of itself.
 
 Contracts are ape's own objects (`tao.balanceOf(...)`, `neurons.burn_rao(1)`), found through
-`deployments/<chain id>.json`; on a chain without a deployment there is only `metagraph`, which
-says so.
+`deployments/<chain id>.json`; on a chain without a deployment there are only these two, which
+say so.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ _NAMES = (
 
 def ape_init_extras(chain: Any) -> dict[str, Any]:
     """Called by ape when the console opens."""
-    extras: dict[str, Any] = {"metagraph": _metagraph_of(chain)}
+    extras: dict[str, Any] = {
+        "metagraph": _metagraph_of(chain),
+        "identity": _identity_of(chain),
+    }
     deployment = _deployment_of(chain)
     if deployment is None:
         print("no deployment on this chain yet: ape run deploy")
@@ -70,3 +74,13 @@ def _metagraph_of(chain: Any) -> Any:
         run(["metagraph", str(netuid), "--url", _url_of(chain)])
 
     return metagraph
+
+
+def _identity_of(chain: Any) -> Any:
+    def identity(key: str) -> None:
+        """Print what a coldkey, or the owner of a hotkey, says of itself."""
+        from offchain.cli.app import run
+
+        run(["wallet", "get-identity", key, "--url", _url_of(chain)])
+
+    return identity

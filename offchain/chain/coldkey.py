@@ -16,10 +16,11 @@ from offchain.chain.keys import (
     ChildTakeSet,
     ColdkeySwapAnnounced,
     HotkeySwapPaid,
+    Identity,
 )
 from offchain.chain.network import Network
 from offchain.chain.neurons import NeuronRegistered
-from offchain.chain.stakes import lives_of
+from offchain.chain.stakes import lives_of, own_hotkey
 from offchain.chain.staking import (
     ColdkeySwapped,
     StakeAdded,
@@ -279,6 +280,14 @@ class Coldkey:
         """Take the place of a coldkey that announced this one."""
         receipt = self.sender.send(self.network.keys.swap_coldkey(old_coldkey))
         return self.network.staking.events(ColdkeySwapped, receipt.logs)[0]
+
+    def set_own_identity(self, identity: Identity) -> Receipt:
+        """Say who this key is, in the place of what it said before; all empty removes it.
+
+        Raises `NotRegistered` when it owns no hotkey that could show it.
+        """
+        hotkey = own_hotkey(self.network, self.address)
+        return self.sender.send(self.network.keys.set_identity(hotkey, identity))
 
     def pay(
         self, contract: Contract, amount_rao: int, call: Call, *, spare_rao: int = 0

@@ -24,6 +24,7 @@ BLOCK_COLUMNS = 16
 class Neuron:
     """One uid of the running epoch.
 
+    name: what its coldkey calls itself, which nobody checked; empty if nothing.
     seat: the number of its seat, None for a miner. incentive, dividends: its share of the last
     final epoch, 0 to 1, for display only; server_rao and validator_rao: cumulative pay, exact.
     """
@@ -32,6 +33,7 @@ class Neuron:
     registration_id: int
     hotkey: str
     coldkey: str
+    name: str
     stake_rao: int
     seat: int | None
     axon: Axon | None
@@ -92,6 +94,7 @@ def read_metagraph(network: Network, netuid: int) -> Metagraph:
     uids = [i >> 48 & 0xFFFF for i in ids]
     hotkeys = read_all(network.connection, [neurons.hotkey_query(i) for i in ids], at)
     owners = read_all(network.connection, [staking.owner_query(h) for h in hotkeys], at)
+    names = read_all(network.connection, [network.keys.name_query(o) for o in owners], at)
     stakes = read_all(network.connection, [staking.stake_query(h) for h in hotkeys], at)
     axons = read_all(network.connection, [neurons.axon_query(netuid, u) for u in uids], at)
     models = read_all(network.connection, [neurons.model_query(i) for i in ids], at)
@@ -108,6 +111,7 @@ def read_metagraph(network: Network, netuid: int) -> Metagraph:
                 registration_id=registration_id,
                 hotkey=hotkeys[i],
                 coldkey=owners[i],
+                name=names[i],
                 stake_rao=stakes[i],
                 seat=seat_of.get(uid),
                 axon=axon_from(axons[i]),

@@ -78,13 +78,14 @@ class RootColumn:
 
 @dataclass(frozen=True, slots=True)
 class RootSeat:
-    """Who sits in a seat of the running epoch, with its stake now."""
+    """Who sits in a seat of the running epoch, with its stake now; name: its coldkey's own."""
 
     seat: int
     hotkey: str
     coldkey: str
     stake_rao: int
     since_epoch: int
+    name: str
 
 
 def columns(network: Network) -> list[RootColumn]:
@@ -112,9 +113,12 @@ def root_seats(network: Network, epoch: int) -> list[RootSeat]:
     )
     owners = read_all(network.connection, [staking.owner_query(hotkey) for hotkey in hotkeys])
     stakes = read_all(network.connection, [staking.stake_query(hotkey) for hotkey in hotkeys])
+    names = read_all(network.connection, [network.keys.name_query(owner) for owner in owners])
     return [
-        RootSeat(seat.seat, hotkey, owner, stake_rao, seat.since_epoch)
-        for seat, hotkey, owner, stake_rao in zip(held, hotkeys, owners, stakes, strict=True)
+        RootSeat(seat.seat, hotkey, owner, stake_rao, seat.since_epoch, name)
+        for seat, hotkey, owner, stake_rao, name in zip(
+            held, hotkeys, owners, stakes, names, strict=True
+        )
     ]
 
 

@@ -26,12 +26,16 @@ from offchain.protocol.identifiers import Life, life_in, life_of
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A coldkey's stake behind one hotkey; `is_owner`: the hotkey is its own."""
+    """A coldkey's stake behind one hotkey; `is_owner`: the hotkey is its own.
+
+    name: what the hotkey's coldkey calls itself.
+    """
 
     hotkey: str
     shares: int
     value_rao: int
     is_owner: bool
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +75,23 @@ def positions(network: Network, coldkey: str) -> list[Position]:
     queries = [staking.query(name, hotkey, coldkey) for hotkey in hotkeys for name in _HELD]
     answers = iter(read_all(network.connection, queries))
     owners = read_all(network.connection, [staking.owner_query(hotkey) for hotkey in hotkeys])
+    names = read_all(network.connection, [network.keys.name_query(owner) for owner in owners])
     found = [
-        Position(hotkey, int(next(answers)), int(next(answers)), owner == coldkey)
-        for hotkey, owner in zip(hotkeys, owners, strict=True)
+        Position(hotkey, int(next(answers)), int(next(answers)), owner == coldkey, name)
+        for hotkey, owner, name in zip(hotkeys, owners, names, strict=True)
     ]
     return [position for position in found if position.shares or position.is_owner]
+
+
+def own_hotkey(network: Network, coldkey: str) -> str:
+    """One of a coldkey's hotkeys; raises `NotRegistered` when it has none."""
+    for position in positions(network, coldkey):
+        if position.is_owner:
+            return position.hotkey
+    raise NotRegistered(
+        f"{coldkey} never registered a hotkey, so there is nothing that would show its identity",
+        next_step="Register one with `evmtensor neuron register`.",
+    )
 
 
 def waiting(network: Network, coldkey: str) -> list[Waiting]:

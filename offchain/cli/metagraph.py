@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from offchain.cli.options import HotkeyName, Key, Netuid, NetuidArgument, tao
-from offchain.cli.output import progress, shortened, show, show_table
+from offchain.cli.output import brief, progress, shortened, show, show_table
 from offchain.cli.session import Session
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ MILLI_TAO = 10**6  # rao; the table rounds stake down to it, `--json` does not
 COLUMNS = (
     "uid",
     "hotkey",
+    "name",
     "stake TAO",
     "seat",
     "incentive",
@@ -30,6 +31,8 @@ COLUMNS = (
 
 def metagraph(context: typer.Context, netuid: NetuidArgument) -> None:
     """Show every neuron of a subnet: stake, seat, incentive, dividends, pay, endpoint.
+
+    A name is what the neuron's coldkey calls itself; nobody checked it.
 
     evmtensor metagraph 1
     """
@@ -53,6 +56,7 @@ def rows(graph: Metagraph) -> list[tuple[Any, ...]]:
         (
             neuron.uid,
             shortened(neuron.hotkey),
+            brief(neuron.name),
             tao(neuron.stake_rao // MILLI_TAO * MILLI_TAO),
             neuron.seat,
             f"{neuron.incentive:.4f}",

@@ -91,6 +91,21 @@ def wei(amount: str) -> int:
     return int(value)
 
 
+def check_text(option: str, text: str, most: int) -> None:
+    """Raises `ConfigError` for what is no UTF-8 or has more bytes than the chain stores."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise ConfigError(
+            f"what was typed for --{option} is no text", next_step="Type it in UTF-8."
+        ) from None
+    if size > most:
+        raise ConfigError(
+            f"the {option} has {size} bytes, at most {most} are stored",
+            next_step=f"Shorten --{option}.",
+        )
+
+
 def tao(amount_rao: int) -> str:
     """Rao as TAO, exact."""
     whole, rest = divmod(amount_rao, RAO_PER_TAO)

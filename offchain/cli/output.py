@@ -73,6 +73,12 @@ def shortened(address: str) -> str:
     return f"{address[:6]}…{address[-4:]}"
 
 
+def brief(text: str, most: int = 20) -> str:
+    """Somebody's words on the chain, as far as a table has room."""
+    shown = visible(text)
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
+
+
 def visible(text: str) -> str:
     """Text that somebody wrote on the chain, with what a terminal would obey shown instead.
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from offchain.cli.options import HotkeyAddress, HotkeyName, Key, tao
-from offchain.cli.output import log_to_stderr, progress, show, show_table
+from offchain.cli.output import brief, log_to_stderr, progress, show, show_table
 from offchain.cli.session import SERVICE_ATTEMPTS, Session
 
 app = typer.Typer(
@@ -81,6 +81,7 @@ def show_seats(context: typer.Context) -> None:
         (
             s.seat,
             s.hotkey,
+            brief(s.name),
             s.coldkey,
             tao(s.stake_rao),
             s.since_epoch,
@@ -88,8 +89,8 @@ def show_seats(context: typer.Context) -> None:
         )
         for s in now
     ]
-    rows += [(seat, hotkey, "", "", following, "comes") for seat, hotkey in later.items()]
-    columns = ("seat", "hotkey", "coldkey", "stake TAO", "since epoch", "next epoch")
+    rows += [(seat, hotkey, "", "", "", following, "comes") for seat, hotkey in later.items()]
+    columns = ("seat", "hotkey", "name", "coldkey", "stake TAO", "since epoch", "next epoch")
     show_table(session.flags.json, f"seats of the root in epoch {epoch}", columns, rows)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from offchain.cli import children
 from offchain.cli.options import Amount, HotkeyAddress, Key, rao, share_u16, tao
-from offchain.cli.output import progress, show, show_table
+from offchain.cli.output import brief, progress, show, show_table, visible
 from offchain.cli.session import Session
 
 app = typer.Typer(
@@ -140,17 +140,18 @@ def list_stakes(
     address = session.address_of(session.coldkey_name(coldkey))
     held, going = positions(session.network, address), waiting(session.network, address)
     swap = session.network.keys.coldkey_swap_of(address)
-    rows: list[tuple[str, str, str, object]] = [
-        ("own hotkey" if p.is_owner else "delegated", p.hotkey, tao(p.value_rao), "") for p in held
+    rows: list[tuple[str, str, str, str, object]] = [
+        ("own hotkey" if p.is_owner else "delegated", p.hotkey, brief(p.name), tao(p.value_rao), "")
+        for p in held
     ]
     rows += [
-        (f"unbonding {w.unbonding_id}", w.hotkey, tao(w.amount_rao), f"from tick {w.ripe_tick}")
+        (f"unbonding {w.unbonding_id}", w.hotkey, "", tao(w.amount_rao), f"from tick {w.ripe_tick}")
         for w in going
     ]
     if swap:
-        rows.append(("swap announced", swap.new_coldkey, "", f"from tick {swap.ripe_tick}"))
+        rows.append(("swap announced", swap.new_coldkey, "", "", f"from tick {swap.ripe_tick}"))
     value = {"coldkey": address, "stakes": held, "unbondings": going, "swap": swap}
-    columns = ("is", "key", "TAO", "when")
+    columns = ("is", "key", "name", "TAO", "when")
     show_table(session.flags.json, f"stake of {address}", columns, rows, value)
 
 
@@ -199,8 +200,11 @@ def show_stake(context: typer.Context, hotkey: HotkeyAddress = "", key: Key = ""
     pool = staking.pool_of(address)
     mine = key or session.environment.key
     value_rao = staking.value_of(address, session.address_of(mine)) if mine else None
-    value = {"hotkey": address, "owner": staking.owner_of(address), "pool": pool}
-    text = f"{address}: {tao(pool.assets_rao)} TAO, take {pool.take_u16 / 655.35:.1f} %"
+    owner = staking.owner_of(address)
+    identity = session.network.keys.identity_of(owner)
+    value = {"hotkey": address, "owner": owner, "identity": identity, "pool": pool}
+    called = f" ({visible(identity.name)})" if identity and identity.name else ""
+    text = f"{address}{called}: {tao(pool.assets_rao)} TAO, take {pool.take_u16 / 655.35:.1f} %"
     if value_rao is not None:
         value["yours_rao"] = value_rao
         text += f", yours {tao(value_rao)} TAO"

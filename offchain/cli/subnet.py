@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from offchain.cli.options import HotkeyName, Key, NetuidArgument, rao, tao
+from offchain.cli.options import HotkeyName, Key, NetuidArgument, check_text, rao, tao
 from offchain.cli.output import progress, shortened, show, show_table, visible
 from offchain.cli.session import Session
-from offchain.protocol.errors import ConfigError
 
 app = typer.Typer(
     name="subnet", help="Subnets: create, start, list, show, set, hand over.", no_args_is_help=True
@@ -101,11 +100,7 @@ def identity(
     """
     session: Session = context.obj
     for what, text, most in (("name", name, 64), ("site", site, 256)):
-        if len(text.encode()) > most:
-            raise ConfigError(
-                f"the {what} has {len(text.encode())} bytes, at most {most} are stored",
-                next_step=f"Shorten --{what}.",
-            )
+        check_text(what, text, most)
     coldkey = session.coldkey(key)
     with progress("setting the identity"):
         receipt = coldkey.set_identity(netuid, name, site)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keys: create, import, list, balance, swap."""
+"""Keys: create, import, list, balance, swap, identity."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offchain.cli.options import HotkeyAddress, Key
-from offchain.cli.output import progress, show, show_table
+from offchain.cli.options import HotkeyAddress, Key, check_text
+from offchain.cli.output import progress, show, show_table, visible
 from offchain.cli.session import Session
 from offchain.protocol.errors import ConfigError
 
@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from offchain.chain.coldkey import Coldkey
 
 app = typer.Typer(
-    name="wallet", help="Keys: create, import, list, balance, swap.", no_args_is_help=True
+    name="wallet",
+    help="Keys: create, import, list, balance, swap, identity.",
+    no_args_is_help=True,
 )
 Name = Annotated[str, typer.Argument(help="What you call the key.")]
 IsHotkey = Annotated[
     bool, typer.Option("--hotkey", help="A key that works online; may have no password.")
 ]
+Said = Annotated[str | None, typer.Option(help="At most 256 bytes.")]
+LongSaid = Annotated[str | None, typer.Option(help="At most 1,024 bytes.")]
 NoPassword = Annotated[bool, typer.Option("--no-password", help="For a hotkey: open file.")]
 
 
@@ -173,6 +177,93 @@ def _swap_step(coldkey: Coldkey, action: str, other: str) -> tuple[object, str]:
         f"all stake, unbondings and hotkeys of {other} are {coldkey.address}'s. Its TAO and its "
         "subnets stay: use `evmtensor token transfer` and `evmtensor subnet offer`."
     )
+
+
+@app.command("set-identity")
+def set_identity(
+    context: typer.Context,
+    name: Said = None,
+    site: Annotated[str | None, typer.Option(help="Your page, at most 256 bytes.")] = None,
+    github: Said = None,
+    image: LongSaid = None,
+    discord: Said = None,
+    description: LongSaid = None,
+    additional: LongSaid = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Say nothing any more.")] = False,
+    key: Key = "",
+) -> None:
+    """Say who a coldkey is: shown for its hotkeys, and kept when the coldkey is swapped.
+
+    What is not named stays as it is; an empty text removes one part. The coldkey must own a hotkey
+    that was registered once.
+
+    evmtensor wallet set-identity --name Acme --site https://acme.example -k alice
+
+    evmtensor wallet set-identity --remove --key alice
+    """
+    from dataclasses import asdict, replace
+
+    from offchain.chain.keys import IDENTITY_BYTES, Identity
+
+    session: Session = context.obj
+    said = {
+        "name": name,
+        "url": site,
+        "github": github,
+        "image": image,
+        "discord": discord,
+        "description": description,
+        "additional": additional,
+    }
+    changed = {part: text for part, text in said.items() if text is not None}
+    if bool(changed) == remove:
+        raise ConfigError(
+            "something is said and removed at once" if remove else "nothing is said",
+            next_step="Give some of --name, --site, --description and so on, or --remove alone.",
+        )
+    coldkey = session.coldkey(key)
+    before = session.network.keys.identity_of(coldkey.address)
+    identity = Identity() if remove else replace(before or Identity(), **changed)
+    for part, text in asdict(identity).items():
+        check_text("site" if part == "url" else part, text, IDENTITY_BYTES[part])
+    with progress("setting the identity"):
+        receipt = coldkey.set_own_identity(identity)
+    done = {
+        "transaction": receipt.transaction_hash,
+        "coldkey": coldkey.address,
+        "identity": None if identity == Identity() else identity,
+    }
+    called = f"is called {visible(identity.name)}" if identity.name else "has no name"
+    called = "says nothing any more" if remove else called
+    show(session.flags.json, done, f"{coldkey.address} {called}")
+
+
+@app.command("get-identity")
+def get_identity(
+    context: typer.Context,
+    who: Annotated[
+        str, typer.Argument(help="A coldkey, or a hotkey of it; else EVMTENSOR_KEY.")
+    ] = "",
+) -> None:
+    """Show what a coldkey says of itself. Nobody checked it, and anybody may say the same.
+
+    evmtensor wallet get-identity alice
+
+    evmtensor wallet get-identity 0xC5eC032b5b564b38a7b37d6b32a0AF05aC85eD8E
+    """
+    from dataclasses import asdict
+
+    session: Session = context.obj
+    keys, staking = session.network.keys, session.network.staking
+    coldkey = session.address_of(session.coldkey_name(who))
+    identity = keys.identity_of(coldkey)
+    owner = staking.owner_of(coldkey)
+    if identity is None and int(owner, 16):
+        coldkey, identity = owner, keys.identity_of(owner)
+    said = asdict(identity) if identity else {}
+    lines = [f"{part}: {visible(text)}" for part, text in said.items() if text]
+    text = "\n".join([f"coldkey: {coldkey}", *lines] if lines else [f"{coldkey} says nothing"])
+    show(session.flags.json, {"coldkey": coldkey, "identity": identity}, text)
 
 
 def _new_password(session: Session, name: str) -> str:

@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from offchain.chain.coldkey import Coldkey
+from offchain.chain.contract import Call
 from offchain.chain.errors import InsufficientFunds, NotRegistered, Reverted
+from offchain.chain.keys import Identity, IdentitySet
+from offchain.chain.metagraph import read_metagraph
 from offchain.chain.stakes import Family, Loan, family, lives_of, positions, waiting
 from offchain.keys import Signer
 from offchain.protocol.identifiers import RAO_PER_TAO, life_of
@@ -110,3 +115,54 @@ def test_swap_hotkey_twice_and_coldkey__everything_follows(anvil: Localnet) -> N
     assert network.neurons.uid_of(netuid, third.address, 0) is not None
     with pytest.raises(Reverted, match="staking: retired coldkey"):
         owner.add_stake(other.address, TAO)
+
+
+def raw_name(call: Call, name: bytes) -> Call:
+    """The same call with other bytes in the place of a name of as many `?`."""
+    asked = (b"?" * len(name)).hex()
+    assert call.data.count(asked) == 1
+    return replace(call, data=call.data.replace(asked, name.hex()))
+
+
+@pytest.mark.chain
+def test_identity__set_read_and_taken_over(anvil: Localnet) -> None:
+    owner, netuid, one, _ = two_hotkeys(anvil)
+    keys = anvil.network.keys
+    assert keys.identity_of(owner.address) is None
+    said = Identity("Acme", url="https://acme.example", additional="x" * 1024)
+    owner.set_own_identity(said)
+    assert keys.identity_of(owner.address) == said
+    assert [p.name for p in positions(anvil.network, owner.address)] == ["Acme", "Acme"]
+    assert [n.name for n in read_metagraph(anvil.network, netuid).neurons] == ["Acme", "Acme"]
+    with pytest.raises(NotRegistered, match="never registered a hotkey"):
+        Coldkey(anvil.network, anvil.funded(1)).set_own_identity(said)
+    successor = Coldkey(anvil.network, anvil.funded(1))
+    anvil.jump_to(owner.announce_coldkey_swap(successor.address).ripe_tick)
+    successor.swap_coldkey(owner.address)
+    assert keys.identity_of(successor.address) == said
+    with pytest.raises(NotRegistered):
+        owner.set_own_identity(Identity("still me"))
+    with pytest.raises(Reverted, match="keys: not the owner"):
+        owner.sender.send(keys.set_identity(one.address, Identity("still me")))
+    successor.set_own_identity(Identity())
+    assert keys.identity_of(successor.address) is None
+
+
+@pytest.mark.chain
+def test_names__that_are_no_text__stop_nobody_from_reading(anvil: Localnet) -> None:
+    """Vyper stores any bytes; a strict decoder would let one neuron hide a whole metagraph."""
+    owner, netuid, one, _ = two_hotkeys(anvil)
+    network = anvil.network
+    call = network.keys.set_identity(one.address, Identity("????", url="https://a.example"))
+    receipt = owner.sender.send(raw_name(call, b"\xff\xc3\x28\x00"))
+    said = network.keys.identity_of(owner.address)
+    assert said == Identity("\\xff\\xc3(\x00", url="https://a.example")
+    (event,) = network.keys.events(IdentitySet, receipt.logs)
+    assert (event.coldkey, Identity(*event.identity)) == (owner.address, said)
+    assert read_metagraph(network, netuid).neurons[0].name == said.name
+    for name in ("0x" + "z" * 40, "0x" + "aB" * 20, "0x" + "é" * 40, "'; drop", "[bold]"):
+        owner.set_own_identity(Identity(name, description=name))
+        assert network.keys.identity_of(owner.address) == Identity(name, description=name)
+        assert read_metagraph(network, netuid).neurons[0].name == name
+    owner.sender.send(raw_name(network.subnets.set_identity(netuid, "????", ""), b"ab\xff\xfe"))
+    assert network.subnets.identity_of(netuid) == ("ab\\xff\\xfe", "")

@@ -20,7 +20,7 @@ from offchain.cli.environment import DEFAULT_URL, read_environment
 from offchain.cli.help import EXAMPLE, summary
 from offchain.cli.miner import check_reachable
 from offchain.cli.options import rao, tao
-from offchain.cli.output import progress, show_table, to_json
+from offchain.cli.output import brief, progress, show_table, to_json
 from offchain.protocol.errors import ConfigError
 from tests.cli.conftest import Command
 
@@ -45,10 +45,10 @@ def test_commands__that_a_user_expects__are_there() -> None:
     |stake cancel|stake remove|stake move|stake show|stake transfer|stake list|stake take
     |stake gather|stake children show|stake children set|stake children revoke
     |stake children take|stake children admit|stake children dismiss|wallet swap-hotkey
-    |wallet swap-coldkey|weights show|miner run|validator run|metagraph
-    |claim|token schedule|token supply|token balance|token transfer|localnet up|localnet down
-    |localnet status|demo|chain status|chain deploy|miner check|miner quantize|evidence check
-    |watcher run
+    |wallet swap-coldkey|wallet set-identity|wallet get-identity|weights show|miner run
+    |validator run|metagraph|claim|token schedule|token supply|token balance|token transfer
+    |localnet up|localnet down|localnet status|demo|chain status|chain deploy|miner check
+    |miner quantize|evidence check|watcher run
     |verify-epoch|lab run|gov propose|gov vote|gov override|gov queue|gov execute|gov cancel
     |gov list|gov show|gov hotkeys|gov status|root start|root show|root seats|root poke
     |root weights set|root weights show|subnet cost|subnet identity|subnet offer|subnet accept
@@ -342,6 +342,10 @@ def test_B10_table__what_somebody_wrote_on_the_chain__is_shown_and_not_obeyed(
         "\x00",
     ]
     show_table(False, "subnets", ("name",), [(name,) for name in hostile])
+    for name in hostile:
+        cut = brief(name, 12)
+        assert len(cut) <= 12
+        assert cut.isprintable()
     shown = capsys.readouterr().out
     assert all(c == "\n" or c.isprintable() for c in shown)
     for text in ("\\x1b[2J", "\\x07\\r\\nfake", "[bold red]loud[/]", "<script>", "\\u202e"):

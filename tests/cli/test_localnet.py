@@ -147,11 +147,13 @@ def test_ape__scripts__speak_to_the_local_chain(shell: Shell) -> None:
     if deployment.name == "31337.json":  # ape's own provider knows Anvil only
         shell.environment["EVMTENSOR_DEPLOYMENT"] = str(deployment)
         code = "print(tao.totalSupply(), neurons.address, settlement.address); metagraph(1)"
+        code += "; identity(keys.address); print(keys.name_of(keys.address), 'no name')"
         words = ("console", "--network", "ethereum:local:foundry", "-c", code)
         printed = shell.run("ape", *words)
         stored = json.loads(deployment.read_text())["contracts"]
         assert stored["Neurons"]["address"] in printed
         assert stored["Settlement"]["address"] in printed
+        assert f"{stored['Keys']['address']} says nothing" in printed
         assert "subnet 1, epoch" in printed  # who is in it depends on the tests before
         assert "evmtensor miner run" in shell.run("ape", "run", "miner", "--help")
 
