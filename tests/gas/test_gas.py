@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from offchain.chain.keys import IDENTITY_BYTES
 from offchain.lab import capacity
 from offchain.protocol.rows import pack_row
 from offchain.settlement import challenge
@@ -233,6 +234,19 @@ def measure_claims(subnet: Subnet) -> None:
     subnet.note("ten later claims in 1")
 
 
+def measure_identities(subnet: Subnet) -> None:
+    """A short one, its removal, and everything at its bound."""
+    few = ("Acme", "https://acme.example", "", "", "", "We validate text and images.", "")
+    full = tuple("x" * most for most in IDENTITY_BYTES.values())
+    for what, said in (
+        ("identity: name, page, a sentence", few),
+        ("identity: removed", ("",) * len(few)),
+        ("identity: everything at its bound", full),
+    ):
+        subnet.world.keys.set_identity(subnet.voting.hotkey(0), said, sender=COLDKEY)
+        subnet.note(what)
+
+
 @pytest.fixture(scope="module")
 def measured() -> Iterator[Subnet]:
     with anvil() as node:
@@ -255,6 +269,7 @@ def measured() -> Iterator[Subnet]:
             subnet.world.warp(FULL.profile.window_ticks)
             subnet.finalize(LAST, proposal)
         measure_claims(subnet)
+        measure_identities(subnet)
         yield subnet
 
 
