@@ -40,7 +40,8 @@ _roots: HashMap[uint256, HashMap[uint256, bytes32]]
 # registration id -> account that it is paid to 160 | server_rao already paid 96. An account outlives
 # every swap of its coldkey (modules/names.vy), so that only the first claim asks whose the hotkey is.
 _served: HashMap[uint256, uint256]
-# registration id -> validator_rao already paid; a miner's is never touched
+# registration id -> a hotkey that it has had 160 | validator_rao already paid 96. A hotkey leads to
+# the same pool for ever, so that only the first claim asks Neurons. A miner's is never touched.
 _validated: HashMap[uint256, uint256]
 
 
@@ -142,7 +143,9 @@ def claimed_of(registration_id: uint256) -> uint256:
     @param registration_id netuid << 64 | uid << 48 | generation.
     @return server_rao << 128 | validator_rao.
     """
-    return (self._served[registration_id] & U96_MAX) << 128 | self._validated[registration_id]
+    return (self._served[registration_id] & U96_MAX) << 128 | (
+        self._validated[registration_id] & U96_MAX
+    )
 
 
 @external
@@ -175,27 +178,33 @@ def _pay(netuid: uint256, claim: IRewards.Claim):
     registration_id: uint256 = claim.registration_id
     self._check_proof(netuid, claim)
 
-    served: uint256 = self._served[registration_id]
     life: uint256 = ids._life(netuid, claim.epoch)
     book: uint256 = self._books[life]
     # INVARIANT: never more than the subnet received; what a cap holds back stays claimable.
     # SAFETY: so what was paid is never more than what was received, nor a sum of both more than 2**56.
     available_rao: uint256 = unsafe_sub((book >> 96) & U96_MAX, book & U96_MAX)
-    server_rao: uint256 = self._excess(claim.server_cumulative_rao, served & U96_MAX)
-    server_rao = min(server_rao, available_rao)
-    validated_rao: uint256 = 0
+    served: uint256 = 0
+    server_rao: uint256 = 0
+    if claim.server_cumulative_rao != 0:
+        served = self._served[registration_id]
+        server_rao = self._excess(claim.server_cumulative_rao, served & U96_MAX)
+        server_rao = min(server_rao, available_rao)
+    validated: uint256 = 0
     validator_rao: uint256 = 0
     if claim.validator_cumulative_rao != 0:
-        validated_rao = self._validated[registration_id]
-        validator_rao = self._excess(claim.validator_cumulative_rao, validated_rao)
+        validated = self._validated[registration_id]
+        validator_rao = self._excess(claim.validator_cumulative_rao, validated & U96_MAX)
         validator_rao = min(validator_rao, unsafe_sub(available_rao, server_rao))
-    if server_rao == 0 and validator_rao == 0:
+    paid_rao: uint256 = unsafe_add(server_rao, validator_rao)
+    if paid_rao == 0:
         return  # outdated: a later root has paid it already
-    # A replaced id keeps its hotkey for ever, and a hotkey its account.
+    # All hotkeys that an id ever has lead to the same pool and account for ever.
     hotkey: address = empty(address)
     account: address = convert(served >> 96, address)
     if account == empty(address) or validator_rao != 0:
-        hotkey = staticcall NEURONS.hotkey_of(registration_id)
+        hotkey = convert(validated >> 96, address)
+        if hotkey == empty(address):
+            hotkey = staticcall NEURONS.hotkey_of(registration_id)
         if account == empty(address):
             account = staticcall STAKING.owner_account_of(hotkey)
 
@@ -205,8 +214,10 @@ def _pay(netuid: uint256, claim: IRewards.Claim):
             convert(account, uint256) << 96 | unsafe_add(served & U96_MAX, server_rao)
         )
     if validator_rao != 0:
-        self._validated[registration_id] = unsafe_add(validated_rao, validator_rao)
-    self._books[life] = unsafe_add(book, unsafe_add(server_rao, validator_rao))
+        self._validated[registration_id] = (
+            convert(hotkey, uint256) << 96 | unsafe_add(validated & U96_MAX, validator_rao)
+        )
+    self._books[life] = unsafe_add(book, paid_rao)
 
     # Looked up now, so that a new coldkey is paid.
     coldkey: address = staticcall STAKING.coldkey_of(account)

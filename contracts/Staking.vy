@@ -63,8 +63,6 @@ total_unbonding_rao: public(uint256)
 # number of unbondings so far; the next one's id
 unbonding_count: public(uint256)
 
-# pool id -> the owner's take
-_takes: HashMap[uint256, uint256]
 # pool id << LIFE_BITS | life -> whom it lends to, who may lend to it, what it keeps of their part
 _loans: HashMap[uint256, IStaking.Loans]
 # unbonding id -> account 160 | rao 56 | ripe tick 40, and the pool it came from
@@ -97,7 +95,7 @@ def __init__(
     @param min_stake_rao_ Least amount to stake, and least that may stay behind a hotkey after a
             partial exit, in rao.
     """
-    assert vesting_ticks_ > 0 and vesting_ticks_ < 2**32, "staking: vesting out of bounds"
+    assert vesting_ticks_ > 0 and vesting_ticks_ < 2**24, "staking: vesting out of bounds"
     assert unbonding_ticks_ > 0 and unbonding_ticks_ < 2**32, "staking: delay out of bounds"
     assert min_stake_rao_ > 0, "staking: no minimum"
     ticks.__init__(genesis_at, tick_seconds)
@@ -128,7 +126,7 @@ def open_pool(hotkey: address, coldkey: address):
         assert names._owner_in(word) == account, "staking: owned by another"
         return
 
-    self._takes[names._open(hotkey, account)] = takes.MAX_TAKE_U16
+    share_pool._set_note(names._open(hotkey, account), takes.MAX_TAKE_U16)
 
     log IStaking.PoolOpened(hotkey=hotkey, coldkey=coldkey)
 
@@ -308,10 +306,13 @@ def set_take(hotkey: address, take_u16: uint256):
     """
     id: uint256 = self._id_of_owner(hotkey)
 
+    take: uint256 = 0
     from_tick: uint256 = 0
-    self._takes[id], from_tick = takes._changed(
-        self._takes[id], take_u16, ticks._tick(), UNBONDING_TICKS
+    take, from_tick = takes._changed(
+        share_pool._note(id), take_u16, ticks._tick(), UNBONDING_TICKS
     )
+
+    share_pool._set_note(id, take)
 
     log IStaking.TakeSet(hotkey=hotkey, take_u16=take_u16, from_tick=from_tick)
 
@@ -401,7 +402,7 @@ def credit(hotkey: address, life: uint256, amount_rao: uint256):
     kept_rao: uint256 = amount_rao
     if word & (names.RELATED | names.RETIRED) != 0:
         kept_rao -= self._credit_parents(word, life, amount_rao)
-    self._credit(word, kept_rao)
+    self._credit(names._speaker_of(hotkey, word), word, kept_rao)
 
 
 @external
@@ -660,7 +661,7 @@ def pool_of(hotkey: address) -> IStaking.PoolState:
             when it counts.
     """
     id: uint256 = names._id_in(names._hotkeys[hotkey])
-    word: uint256 = self._takes[id]
+    word: uint256 = share_pool._note(id)
     take_u16: uint256 = takes._in_force(word, ticks._tick())
     is_rising: bool = ticks._tick() < takes._from_tick(word)
     return IStaking.PoolState(
@@ -681,7 +682,8 @@ def take_of(hotkey: address) -> uint256:
     @param hotkey Any; one that was swapped leads to the same pool.
     @return Share of 65,535.
     """
-    return takes._in_force(self._takes[names._id_in(names._hotkeys[hotkey])], ticks._tick())
+    id: uint256 = names._id_in(names._hotkeys[hotkey])
+    return takes._in_force(share_pool._note(id), ticks._tick())
 
 
 @external
@@ -822,36 +824,35 @@ def _credit_parents(word: uint256, life: uint256, amount_rao: uint256) -> uint25
     for i: uint256 in range(loans.MAX_PARENTS):
         if lent_rao[i] == 0:
             continue
-        parent_word: uint256 = self._word_of(loans._parent(parents, i))
+        parent: address = names._speakers[loans._parent(parents, i)]
+        parent_word: uint256 = names._hotkeys[parent]
         # rounds down: the hotkey's own pool gets the fraction
         part_rao: uint256 = amount_rao * lent_rao[i] // sum_rao
         if names._owner_in(parent_word) != names._owner_in(word):
             part_rao -= part_rao * takes._in_force(take, ticks._tick()) // c.U16_MAX
         paid_rao += part_rao
-        self._credit(parent_word, part_rao)
+        self._credit(parent, parent_word, part_rao)
     return paid_rao
 
 
 @internal
-def _credit(word: uint256, amount_rao: uint256):
+def _credit(hotkey: address, word: uint256, amount_rao: uint256):
     """
-    @notice Put dividends into one pool: the take for its owner, the rest for all members.
+    @notice Put dividends into the pool that a hotkey speaks for: the take for its owner, the rest
+            for all members.
     """
     id: uint256 = names._id_in(word)
-    hotkey: address = names._speakers[id]
     if share_pool._all_shares(id) == 0:
         log IStaking.DividendCredited(hotkey=hotkey, take_rao=amount_rao, pool_rao=0)
         self._pay_rest(word, amount_rao)
         return
 
-    take_u16: uint256 = takes._in_force(self._takes[id], ticks._tick())
+    take_u16: uint256 = takes._in_force(share_pool._note(id), ticks._tick())
     # rounds down: the delegators get the fraction
     take_rao: uint256 = amount_rao * take_u16 // c.U16_MAX
     pool_rao: uint256 = amount_rao - take_rao
 
-    if pool_rao > 0:
-        share_pool._vest(id, pool_rao, ticks._tick(), VESTING_TICKS)
-    self._buy(word, names._owner_in(word), take_rao)
+    share_pool._earn(id, take_rao, pool_rao, ticks._tick(), VESTING_TICKS)
 
     log IStaking.DividendCredited(hotkey=hotkey, take_rao=take_rao, pool_rao=pool_rao)
 

@@ -82,6 +82,15 @@ def _swap_coldkey(account: address, old_coldkey: address, new_coldkey: address):
 
 @internal
 @view
+def _speaker_of(hotkey: address, word: uint256) -> address:
+    """
+    @notice The hotkey that speaks for the pool that a hotkey leads to.
+    """
+    return hotkey if word & RETIRED == 0 else self._speakers[self._id_in(word)]
+
+
+@internal
+@view
 def _account_of(coldkey: address) -> address:
     """
     @notice The account that a coldkey speaks for; zero if it is retired.

@@ -26,9 +26,9 @@ initializes: checkpoints
 VIRTUAL_SHARES: constant(uint256) = 1_000_000
 VIRTUAL_RAO: constant(uint256) = 1
 
+MASK_32: constant(uint256) = 2**32 - 1
 MASK_40: constant(uint256) = 2**40 - 1
 MASK_56: constant(uint256) = 2**56 - 1
-MASK_64: constant(uint256) = 2**64 - 1
 MASK_80: constant(uint256) = 2**80 - 1
 # key of the total; ids are small, and members' keys have an address in their low bits
 TOTAL: constant(uint256) = max_value(uint256)
@@ -41,12 +41,26 @@ TOTAL: constant(uint256) = max_value(uint256)
 # checkpoints put away 40 | rao 56.
 ASSETS_SHIFT: constant(uint256) = 160
 SHARES_SHIFT: constant(uint256) = 80
-# id -> rao still to vest at a tick 56 | that tick 40 | ticks in Q32 to go from then on 64 |
-# checkpoints put away 40
+# id -> rao still to vest at a tick 56 | that tick 40 | ticks in Q32 to go from then on 56 |
+# checkpoints put away 32 | a note of whoever keeps the pool 72, beside what each dividend reads
+# SAFETY: no more checkpoints than ticks, and 2^32 ticks of one second are 136 years.
 _vestings: HashMap[uint256, uint256]
-UNVESTED_SHIFT: constant(uint256) = 144
-START_SHIFT: constant(uint256) = 104
-LEFT_SHIFT: constant(uint256) = 40
+UNVESTED_SHIFT: constant(uint256) = 200
+START_SHIFT: constant(uint256) = 160
+LEFT_SHIFT: constant(uint256) = 104
+COUNT_SHIFT: constant(uint256) = 72
+# what stays when nothing vests any more
+COUNT_AND_NOTE: constant(uint256) = 2**104 - 1
+NOTE: constant(uint256) = 2**72 - 1
+
+
+@internal
+def _set_note(id: uint256, note: uint256):
+    """
+    @notice Keep 72 bits beside a pool.
+    """
+    assert note <= NOTE, "share_pool: note too large"
+    self._vestings[id] = self._vestings[id] & ~NOTE | note
 
 
 @internal
@@ -58,11 +72,7 @@ def _buy(
     @return Shares bought; may be 0 for an amount below the price of one.
     """
     pool: uint256 = checkpoints._value(id)
-    # rounds down: the price does not fall
-    shares: uint256 = (
-        amount_rao * (self._shares(pool) + VIRTUAL_SHARES)
-        // (self._vested(id, pool, tick) + VIRTUAL_RAO)
-    )
+    shares: uint256 = self._shares_for(id, pool, amount_rao, tick)
     # INVARIANT: one delta goes to the member and to the sum
     pool += amount_rao << ASSETS_SHIFT | shares << SHARES_SHIFT
     pool = self._set_held(id, pool, member, is_owner, self._held(id, pool, member, is_owner) + shares, tick)
@@ -94,7 +104,7 @@ def _sell(
         # INVARIANT: the next member finds a new pool
         rest_rao = pool >> ASSETS_SHIFT
         pool = 0
-        vesting &= MASK_40
+        vesting &= COUNT_AND_NOTE
     self._store(id, pool, vesting, tick)
     self._set_total(self._total_rao() - amount_rao - rest_rao, tick)
     return amount_rao, rest_rao, self._worth(id, pool, held - shares, tick)
@@ -127,14 +137,32 @@ def _hand(
 
 
 @internal
-def _vest(id: uint256, amount_rao: uint256, tick: uint256, over_ticks: uint256):
+def _earn(id: uint256, take_rao: uint256, rest_rao: uint256, tick: uint256, over_ticks: uint256):
     """
-    @notice Put rao into a pool for all its members, linearly over some ticks.
+    @notice Put a dividend into a pool: the owner buys shares for its take at the current price, the
+            rest is for all members, linearly over some ticks.
+    """
+    pool: uint256 = checkpoints._value(id)
+    vesting: uint256 = self._vestings[id]
+    shares: uint256 = self._shares_for(id, pool, take_rao, tick)
+    amount_rao: uint256 = take_rao + rest_rao
+    if rest_rao > 0:
+        vesting = self._vest(vesting, rest_rao, tick, over_ticks)
+    # INVARIANT: one delta goes to the owner and to the sum
+    pool += amount_rao << ASSETS_SHIFT | shares << SHARES_SHIFT | shares
+    self._store(id, pool, vesting, tick)
+    self._set_total(self._total_rao() + amount_rao, tick)
+
+
+@internal
+@pure
+def _vest(vesting: uint256, amount_rao: uint256, tick: uint256, over_ticks: uint256) -> uint256:
+    """
+    @notice A vesting word to which rao were added that vest linearly over some ticks.
     @dev What still vests from before is joined to it: rao and rao times remaining ticks are both
             kept, so that a stream of dividends vests as late, on average, as if each one had a
             schedule of its own; a single one vests exactly linearly.
     """
-    vesting: uint256 = self._vestings[id]
     unvested: uint256 = self._unvested(vesting, tick)
     joined: uint256 = unvested + amount_rao
     rao_ticks_q32: uint256 = (
@@ -142,12 +170,13 @@ def _vest(id: uint256, amount_rao: uint256, tick: uint256, over_ticks: uint256):
     )
     # rounds up, by 2^-32 of a tick: many small dividends cannot hold a large one back
     left_q32: uint256 = (rao_ticks_q32 + joined - 1) // joined
-    vesting = (
-        joined << UNVESTED_SHIFT | tick << START_SHIFT | left_q32 << LEFT_SHIFT | vesting & MASK_40
+    # SAFETY: no wait is longer than over_ticks, which is below 2^24.
+    return (
+        joined << UNVESTED_SHIFT
+        | tick << START_SHIFT
+        | left_q32 << LEFT_SHIFT
+        | vesting & COUNT_AND_NOTE
     )
-    pool: uint256 = checkpoints._value(id) + (amount_rao << ASSETS_SHIFT)
-    self._store(id, pool, vesting, tick)
-    self._set_total(self._total_rao() + amount_rao, tick)
 
 
 @internal
@@ -155,9 +184,9 @@ def _store(id: uint256, pool: uint256, vesting: uint256, tick: uint256):
     """
     @notice Keep a pool as it is from this tick on.
     """
-    # SAFETY: the count lies in the lowest bits, and rises by at most one.
-    count: uint256 = vesting & MASK_40
-    self._vestings[id] = vesting + checkpoints._close(id, tick, count) - count
+    count: uint256 = self._put_away(vesting)
+    more: uint256 = checkpoints._close(id, tick, count) - count
+    self._vestings[id] = vesting + (more << COUNT_SHIFT)
     checkpoints._set(id, tick, pool)
 
 
@@ -208,6 +237,37 @@ def _held(id: uint256, pool: uint256, member: address, is_owner: bool) -> uint25
 
 
 @internal
+@view
+def _note(id: uint256) -> uint256:
+    """
+    @notice What `_set_note` has kept.
+    """
+    return self._vestings[id] & NOTE
+
+
+@internal
+@pure
+def _put_away(vesting: uint256) -> uint256:
+    """
+    @notice How many of a pool's checkpoints were put away.
+    """
+    return (vesting >> COUNT_SHIFT) & MASK_32
+
+
+@internal
+@view
+def _shares_for(id: uint256, pool: uint256, amount_rao: uint256, tick: uint256) -> uint256:
+    """
+    @notice Shares that rao buy at a tick.
+    """
+    # rounds down: the price does not fall
+    return (
+        amount_rao * (self._shares(pool) + VIRTUAL_SHARES)
+        // (self._vested(id, pool, tick) + VIRTUAL_RAO)
+    )
+
+
+@internal
 @pure
 def _shares(pool: uint256) -> uint256:
     """
@@ -254,7 +314,7 @@ def _unvested(vesting: uint256, tick: uint256) -> uint256:
     left_q32: uint256 = self._left_q32(vesting, tick)
     if left_q32 == 0:
         return 0
-    whole_q32: uint256 = (vesting >> LEFT_SHIFT) & MASK_64
+    whole_q32: uint256 = (vesting >> LEFT_SHIFT) & MASK_56
     # rounds up: a dividend is never early
     return ((vesting >> UNVESTED_SHIFT) * left_q32 + whole_q32 - 1) // whole_q32
 
@@ -266,7 +326,7 @@ def _left_q32(vesting: uint256, tick: uint256) -> uint256:
     @notice Ticks, in Q32, until all dividends of a vesting word have vested.
     """
     gone_q32: uint256 = (tick - ((vesting >> START_SHIFT) & MASK_40)) << 32
-    whole_q32: uint256 = (vesting >> LEFT_SHIFT) & MASK_64
+    whole_q32: uint256 = (vesting >> LEFT_SHIFT) & MASK_56
     return whole_q32 - gone_q32 if gone_q32 < whole_q32 else 0
 
 
@@ -358,7 +418,7 @@ def _index_at(id: uint256, tick: uint256) -> uint256:
     """
     @notice The hint for `_assets_at_hint`.
     """
-    return checkpoints._index_at(id, tick, self._vestings[id] & MASK_40)
+    return checkpoints._index_at(id, tick, self._put_away(self._vestings[id]))
 
 
 @internal
@@ -367,7 +427,7 @@ def _count(id: uint256) -> uint256:
     """
     @notice Number of a pool's checkpoints.
     """
-    return (self._vestings[id] & MASK_40) + (1 if checkpoints.heads[id] != 0 else 0)
+    return self._put_away(self._vestings[id]) + (1 if checkpoints.heads[id] != 0 else 0)
 
 
 @internal
@@ -376,4 +436,4 @@ def _pool_at(id: uint256, tick: uint256) -> uint256:
     """
     @notice A pool's checkpoint at a tick that is over.
     """
-    return checkpoints._at(id, tick, self._vestings[id] & MASK_40)
+    return checkpoints._at(id, tick, self._put_away(self._vestings[id]))

@@ -212,6 +212,24 @@ def test_swap_hotkey__wrong_caller_key_lives_or_consent__reverts(
     assert world.staking.stake_of(life.key("third").address) == STAKE_RAO
 
 
+def test_C10_swap_hotkey__between_two_claims__both_go_into_the_pool(voting: Voting) -> None:
+    """Rewards remembers the key that it has paid first, which leads to the same pool for ever."""
+    world, netuid, old, new = voting.world, voting.netuid, voting.hotkey(0), life.key(NEW).address
+    voting.go(1)
+    ids = [voting.registration_id(seat, 1) for seat in range(3)]
+    payroll = Payroll(world, netuid, voting.names, ids, rewards=world.rewards)
+    payroll.add_root(0, {0: Pay(0, 5 * RAO)})
+    world.rewards.claim(netuid, payroll.claim(0, 0))
+
+    swap(world, old, [netuid])
+    payroll.add_root(1, {0: Pay(0, 9 * RAO)})
+    world.rewards.claim(netuid, payroll.claim(1, 0))
+
+    credited = [e for e in world.rewards.get_logs() if type(e).__name__ == "DividendCredited"]
+    assert [event.hotkey for event in credited] == [new]
+    assert (world.staking.stake_of(old), world.staking.stake_of(new)) == (0, STAKE_RAO + 9 * RAO)
+
+
 def test_swap_hotkey__in_neurons_by_anybody_but_keys__reverts(
     voting: Voting, stranger: str
 ) -> None:

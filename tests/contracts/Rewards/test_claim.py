@@ -67,6 +67,34 @@ def test_claim__both_parts_of_one_uid__go_to_both_places(payroll: Payroll) -> No
     assert payroll.world.staking.stake_of(payroll.hotkey(VALIDATOR)) - stake == 60
 
 
+def test_claim__validator_that_mines_later__both_parts_and_both_records(payroll: Payroll) -> None:
+    """Dividends alone leave the miner's word alone; the first pay as a miner finds the account."""
+    staking, coldkey = payroll.world.staking, payroll.coldkey(VALIDATOR)
+    stake, balance = staking.stake_of(payroll.hotkey(VALIDATOR)), payroll.balance(coldkey)
+    for epoch, pay in enumerate((Pay(0, 60), Pay(0, 100), Pay(7, 100), Pay(9, 130))):
+        payroll.add_root(epoch, {VALIDATOR: pay})
+        payroll.rewards.claim(payroll.netuid, payroll.claim(epoch, VALIDATOR))
+        assert payroll.claimed(VALIDATOR) == pay
+        assert payroll.balance(coldkey) - balance == pay.server
+        assert staking.stake_of(payroll.hotkey(VALIDATOR)) - stake == pay.validator
+
+
+@pytest.mark.soundness
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("unsafe_add(validated & U96_MAX, validator_rao)", "validator_rao"),
+        ("hotkey = convert(validated >> 96, address)", "hotkey = convert(served >> 96, address)"),
+    ],
+)
+def test_claim__seeded_bug_in_a_validators_record__is_found(
+    payroll: Payroll, right: str, wrong: str
+) -> None:
+    broken = payroll.with_bug(("Rewards.vy", right, wrong))
+    with pytest.raises((AssertionError, boa.BoaError)):
+        test_claim__validator_that_mines_later__both_parts_and_both_records(broken)
+
+
 def test_claim__twice__pays_once_and_does_not_revert(payroll: Payroll) -> None:
     payroll.add_root(0, {MINER: Pay(900, 0), OTHER_MINER: Pay(900, 0)})
     before = payroll.balance(payroll.coldkey(MINER))

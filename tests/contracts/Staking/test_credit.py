@@ -179,12 +179,27 @@ BUGS = {
         "    if left_q32 == 0:\n        return 0\n",
         "    if left_q32 >= 0:\n        return 0\n",
     ),
-    "the take is bought after the dividend has vested": (
-        "Staking.vy",
-        "ticks._tick(), VESTING_TICKS)",
-        "ticks._tick() - 1, 1)",
+    "dividends have vested before their tick": (
+        "modules/share_pool.vy",
+        "self._vest(vesting, rest_rao, tick, over_ticks)",
+        "self._vest(vesting, rest_rao, tick - 1, 1)",
     ),
 }
+
+
+@pytest.mark.soundness
+def test_C7_seeded_bug__take_is_bought_at_the_price_after_the_dividend__is_found(
+    hotkey: str, validator: str, delegator: str
+) -> None:
+    bug = (
+        "modules/share_pool.vy",
+        "self._shares_for(id, pool, take_rao, tick)",
+        "self._shares_for(id, pool + (rest_rao << ASSETS_SHIFT), take_rao, tick)",
+    )
+    world = deploy_world(only=("Tao", "Emission", "Staking"), Staking=seeded("Staking", bug))
+    open_pool(world, hotkey, validator)
+    with pytest.raises(AssertionError):
+        test_credit__take__buys_shares_for_the_owner(world, hotkey, validator, delegator)
 
 
 @pytest.mark.soundness

@@ -209,7 +209,7 @@ def test_C3_drained_pool__next_member_starts_afresh_and_old_rows_are_worth_nothi
     ("right", "wrong"),
     [
         ("self._total_rao() - amount_rao - rest_rao", "self._total_rao() - amount_rao"),
-        ("        pool = 0\n        vesting &= MASK_40\n", ""),
+        ("        pool = 0\n        vesting &= COUNT_AND_NOTE\n", ""),
         ("    if self._shares(pool) == 0:\n", "    if self._shares(pool) == 2**80:\n"),
     ],
 )

@@ -3,11 +3,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import boa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.contracts.deployment import RAO, World, deploy_world, seeded
-from tests.contracts.Staking.actions import credit, exit_fully, last_event, open_pool, stake
+from tests.contracts.deployment import RAO, World, deploy_world, role_address, seeded
+from tests.contracts.Staking.actions import (
+    credit,
+    exit_fully,
+    last_event,
+    open_pool,
+    stake,
+    unbond_all,
+)
 
 MAX_TAKE = 11_796
 MAX_RISE = 3_276
@@ -100,6 +111,82 @@ def test_set_take__bounds_and_owner(pools: World, hotkey: str, validator: str, m
     for caller in (miner, hotkey, pools.address["Neurons"], pools.address["deployer"]):
         with boa.reverts("staking: not the owner"):
             pools.staking.set_take(hotkey, 0, sender=caller)
+
+
+def lead(life: Sequence[tuple[str, int]], **patched: object) -> None:
+    """The take, what vests and the number of checkpoints share a word: each moves alone."""
+    with boa.env.anchor():
+        world = deploy_world(only=("Tao", "Emission", "Staking"), **patched)
+        staking, hotkey, owner = world.staking, role_address("key"), role_address("member")
+        open_pool(world, hotkey, owner)
+        ticks: list[int] = []
+        for action, number in life:
+            world.warp(number % 3)
+            before, take_u16 = staking.pool_of(hotkey), staking.take_of(hotkey)
+            if action == "take":
+                staking.set_take(hotkey, min(take_u16 + MAX_RISE, number * 170), sender=owner)
+                assert staking.pool_of(hotkey)[:3] == before[:3]
+                continue
+            if action == "credit":
+                credit(world, hotkey, 1 + number * RAO)
+                change = before.shares
+            elif action == "leave" and staking.shares_of(hotkey, owner):
+                unbond_all(world, hotkey, owner)
+                change = 1
+            else:
+                stake(world, hotkey, owner, RAO)
+                change = 1
+            if change and world.tick not in ticks:
+                ticks.append(world.tick)
+            assert staking.pool_of(hotkey)[3:] == before[3:]
+            assert staking.checkpoint_count(hotkey) == len(ticks)
+
+
+ACTIONS = st.tuples(st.sampled_from(["take", "credit", "stake", "leave"]), st.integers(0, 69))
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(ACTIONS, max_size=20))
+def test_take__random_life__only_set_take_moves_it(life: list[tuple[str, int]]) -> None:
+    lead(life)
+
+
+BUGS = {
+    "a lower take leaves bits of the old one": (
+        "self._vestings[id] & ~NOTE | note",
+        "self._vestings[id] | note",
+    ),
+    "a pool that empties forgets its take": (
+        "        vesting &= COUNT_AND_NOTE\n",
+        "        vesting &= COUNT_AND_NOTE - NOTE\n",
+    ),
+    "a pool that empties forgets its past": (
+        "        vesting &= COUNT_AND_NOTE\n",
+        "        vesting &= NOTE\n",
+    ),
+    "a dividend forgets the past": (
+        "        | vesting & COUNT_AND_NOTE\n",
+        "        | vesting & NOTE\n",
+    ),
+    "a note reaches the count": (
+        "COUNT_SHIFT: constant(uint256) = 72",
+        "COUNT_SHIFT: constant(uint256) = 8",
+    ),
+}
+
+
+@pytest.mark.soundness
+@pytest.mark.parametrize("name", BUGS)
+def test_take__seeded_bug__is_found(name: str) -> None:
+    source = seeded("Staking", ("modules/share_pool.vy", *BUGS[name]))
+    life = [("stake", 1), ("take", 1), ("credit", 1), ("leave", 1), ("take", 2), ("stake", 1)]
+    with pytest.raises((AssertionError, boa.BoaError)):
+        lead([*life, *life], Staking=source)
+        world = deploy_world(only=("Tao", "Emission", "Staking"), Staking=source)
+        hotkey, owner = role_address("key"), role_address("member")
+        open_pool(world, hotkey, owner)
+        world.warp(3)
+        test_set_take__fall__counts_at_once(world, hotkey, owner)
 
 
 @pytest.mark.soundness

@@ -84,8 +84,8 @@ BUGS = {
         "I-06",
         "Staking",
         "modules/share_pool.vy",
-        "    pool: uint256 = checkpoints._value(id) + (amount_rao << ASSETS_SHIFT)\n",
-        "    pool: uint256 = checkpoints._value(id)\n",
+        "    pool += amount_rao << ASSETS_SHIFT | shares << SHARES_SHIFT | shares\n",
+        "    pool += shares << SHARES_SHIFT | shares\n",
         ("settle", "claim"),
     ),
     "a part of sold shares stays in the sum": Bug(
