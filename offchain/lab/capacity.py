@@ -240,9 +240,10 @@ cost the liar: a watcher that strikes gets more than its gas back out of the bon
 """
 
 _STORAGE = """An epoch of one subnet leaves {slots:,} storage slots behind that were not there
-before, measured between two epochs of the same subnet. Claims write over what earlier claims of
-the same neuron left: ten of them added {claim:,}. Rows, seats and traces are in events, which a
-node can prune; a network whose nodes keep them all needs the transaction bytes on top.
+before, measured between two epochs of the same subnet. A miner's claim writes over what its
+earlier ones left: ten added {claim:,}; a validator's puts two checkpoints away. Rows, seats and
+traces are in events, which a node can prune; a network whose nodes keep them all needs the
+transaction bytes on top.
 """
 
 _MANY = """What was run, on one Anvil, with {subnets} subnets of {validators_each} validators and

@@ -9,9 +9,9 @@ the table in README.md; read the difference before you commit it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,7 +23,7 @@ from offchain.lab import capacity
 from offchain.protocol.rows import pack_row
 from offchain.settlement import challenge
 from offchain.settlement.history import History, Proposal
-from offchain.settlement.payouts import PayTree
+from offchain.settlement.payouts import Cumulative, PayTree
 from tests.contracts import life
 from tests.contracts.deployment import FULL, RAO, role_address
 from tests.contracts.Weights.voting import SALT, Voting
@@ -136,12 +136,16 @@ class Subnet:
         final = self.world.settlement.last("EpochFinalized")
         self.history.epoch_finalized(epoch, proposal_id, final.cumulatives)
 
-    def claim(self, epoch: int, uid: int) -> tuple[Any, ...]:
-        closed, pay = self.history.epochs[epoch], self.history.cumulatives(epoch)
-        tree = PayTree(closed.frozen, pay, CHAIN_ID, self.world.address["Rewards"])
-        identity = closed.frozen.registration_id(uid)
-        mine = pay[uid]
-        return epoch, identity, mine.server_rao, mine.validator_rao, tree.proof(uid)
+    def pay_tree(self, pay: Sequence[Cumulative]) -> PayTree:
+        frozen = self.history.epochs[LAST].frozen
+        return PayTree(frozen, pay, CHAIN_ID, self.world.address["Rewards"])
+
+    def claim(self, epoch: int, uid: int, pay: Sequence[Cumulative] = ()) -> tuple[Any, ...]:
+        """The claim of a uid's pay: by default what history says."""
+        pay = pay or self.history.cumulatives(epoch)
+        identity = self.history.epochs[LAST].frozen.registration_id(uid)
+        mine, proof = pay[uid], self.pay_tree(pay).proof(uid)
+        return epoch, identity, mine.server_rao, mine.validator_rao, proof
 
 
 def open_subnet(world: AnvilWorld) -> Subnet:
@@ -216,17 +220,22 @@ def measure_proofs(subnet: Subnet, parts: int) -> None:
 
 
 def measure_claims(subnet: Subnet) -> None:
-    """The last two epochs are final; uid 64 has a coldkey of its own that holds a token."""
+    """The last two epochs are final; uid 64 has a coldkey of its own that holds a token.
+
+    Every claim into a pool is in a tick of its own, as claims of different epochs are: it puts a
+    checkpoint of the pool and one of all stake away.
+    """
     rewards, netuid = subnet.world.rewards, subnet.netuid
     subnet.world.give(subnet.world.staking.owner_of(life.key("neuron 64").address), 1)
     rewards.claim(netuid, subnet.claim(LAST - 1, 64))
     subnet.note("first claim of a miner")
     rewards.claim(netuid, subnet.claim(LAST, 64))
     subnet.note("later claim of a miner")
-    rewards.claim(netuid, subnet.claim(LAST - 1, 0))
-    subnet.note("first claim of a validator into its pool")
-    rewards.claim(netuid, subnet.claim(LAST, 0))
-    subnet.note("later claim of a validator into its pool")
+    measure_dividends(subnet)
+    for epoch, which in ((LAST - 1, "first"), (LAST, "later")):
+        subnet.world.warp(1)
+        rewards.claim(netuid, subnet.claim(epoch, 0))
+        subnet.note(f"{which} claim of a validator that also mines")
     for uid in range(70, 80):
         rewards.claim(netuid, subnet.claim(LAST - 1, uid))
     with subnet.note_slots("ten later claims"):
@@ -245,6 +254,24 @@ def measure_identities(subnet: Subnet) -> None:
     ):
         subnet.world.keys.set_identity(subnet.voting.hotkey(0), said, sender=COLDKEY)
         subnet.note(what)
+
+
+def measure_dividends(subnet: Subnet) -> None:
+    """A validator that earns dividends alone, which nobody does where no weight is missing: two
+    more roots, in Settlement's name.
+    """
+    world, uid = subnet.world, 1
+    for epoch, which in ((LAST + 1, "first"), (LAST + 2, "later")):
+        pay = list(subnet.history.cumulatives(LAST))
+        dividends_rao = pay[uid].validator_rao
+        pay[uid] = replace(pay[uid], server_rao=0, validator_rao=(epoch - LAST) * dividends_rao)
+        tree = subnet.pay_tree(pay)
+        world.give(world.address["Rewards"], dividends_rao)
+        root = (epoch, tree.root, len(tree.proof(uid)), dividends_rao)
+        world.rewards.add_root(subnet.netuid, *root, sender=world.address["Settlement"])
+        world.warp(1)
+        world.rewards.claim(subnet.netuid, subnet.claim(epoch, uid, pay))
+        subnet.note(f"{which} claim of a validator into its pool")
 
 
 @pytest.fixture(scope="module")
