@@ -2,13 +2,15 @@
 """The batcher: every caller gets its own rows, nobody waits for a timer, too much is "busy"."""
 
 import asyncio
+from threading import Thread, current_thread, main_thread
+from typing import Any
 
 import numpy as np
 import pytest
 from onnx import helper
 
 from miners import Engine, ModelError
-from miners.engine import SMALL_BATCH
+from miners.engine import INLINE_S, LONE_S, SMALL_BATCH, Arrays, _Model
 from offchain.wire import Busy
 from tests.miners.worlds import vision_model
 from tests.wire.worlds import PATIENT_S, in_loop
@@ -51,6 +53,50 @@ async def test_run__one_caller__does_not_wait_for_others(
     for _ in range(50):
         await engine.run({"images": images(1)})
     assert engine.batches == 50
+    engine.close()
+
+
+def noted(monkeypatch: pytest.MonkeyPatch, row_s: float) -> list[Thread]:
+    """Let engines believe that a row takes so long; returns where each batch ran, as it does."""
+    places: list[Thread] = []
+    run = _Model.run
+
+    def run_noted(self: _Model, feed: Arrays) -> list[Any]:
+        self.row_s = row_s
+        places.append(current_thread())
+        return run(self, feed)
+
+    monkeypatch.setattr(_Model, "run", run_noted)
+    monkeypatch.setattr(_Model, "learn", lambda *_: None)
+    return places
+
+
+@in_loop
+async def test_run__one_caller_of_a_model_of_some_ms__no_other_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    places = noted(monkeypatch, (INLINE_S + LONE_S) / 2)
+    engine = Engine(CONTENT)
+    for _ in range(20):
+        await engine.run({"images": images(1)})
+    assert set(places[1:]) == {main_thread()}  # of the first nobody knows whether it is alone
+    await engine.run({"images": images(2)})
+    assert places[-1] is not main_thread()  # longer than the loop may stand still
+    engine.close()
+
+
+@in_loop
+async def test_run__several_callers_of_a_model_of_some_ms__the_loop_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also while one of them is the only one that waits: the others read their answers then."""
+    places = noted(monkeypatch, (INLINE_S + LONE_S) / 2)
+    engine = Engine(CONTENT)
+    for _ in range(20):
+        await asyncio.gather(*[engine.run({"images": images(1)}) for _ in range(3)])
+        await engine.run({"images": images(1)})
+    assert engine.batches == 40
+    assert main_thread() not in places
     engine.close()
 
 
