@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from aiohttp import web
 
-from miners.errors import MinerError, ModelError
+from miners.errors import EngineAway, MinerError, ModelError
 from miners.llm.engine import TextEngine, is_text
 from miners.openai_edge import OpenAiRoutes
 from miners.profile import describe
@@ -150,6 +150,8 @@ class Edge:
             outputs, model = await engine.run(feed)
         except Busy:
             raise Refused(503, "busy") from None
+        except EngineAway:
+            raise Refused(503, "the engine does not answer") from None
         except ModelError:
             raise Refused(500, "the model failed on this input") from None
         return {name: array.tolist() for name, array in outputs.items()} | {"model": model.hex()}

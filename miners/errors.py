@@ -4,6 +4,7 @@
 ConfigError
 +-- MinerError           a miner that cannot start as it is set up
     +-- ModelError       a file that is not ONNX, does not fit the subnet, or is unsafe
+    |   +-- EngineAway   the server that computes does not answer; the question may be good
     +-- SandboxError     the sandbox did not come up: nothing was learned about the model
 InvalidSubmission
 +-- RequestError         a question that this model cannot answer
@@ -18,6 +19,10 @@ class MinerError(ConfigError):
 
 class ModelError(MinerError):
     """A model file that is not ONNX, does not fit the subnet, or is not safe to load."""
+
+
+class EngineAway(ModelError):
+    """The server that computes does not answer: nothing is wrong with the question."""
 
 
 class SandboxError(MinerError):

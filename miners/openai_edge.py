@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from aiohttp import web
 
-from miners.errors import ModelError, RequestError
+from miners.errors import EngineAway, ModelError, RequestError
 from miners.llm.engine import Piece, Prompt, TextEngine
 from miners.llm.sampling import Sampling
 from offchain.subnets.text import Turn
@@ -126,6 +126,8 @@ class OpenAiRoutes:
             return _refusal(_STATUS.get(error.code, 500), error.code.name.lower())
         except RequestError as error:
             return _refusal(400, str(error))
+        except EngineAway:
+            return _refusal(503, "the engine does not answer")
         except ModelError:
             return _refusal(500, "the model failed on this input")
         choice = {"index": 0, "finish_reason": last.finish, "logprobs": None} | (

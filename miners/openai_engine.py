@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import aiohttp
 import msgspec
 
-from miners.errors import ModelError, RequestError
+from miners.errors import EngineAway, ModelError, RequestError
 from miners.llm.engine import Piece, Prompt
 from miners.llm.sampling import Sampling
 from miners.llm.tokens import StopFinder
@@ -129,7 +129,7 @@ class OpenAiEngine:
             async for piece in self._stream(prompt, sampling):
                 yield piece
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise ModelError(f"engine: {type(error).__name__}") from error
+            raise EngineAway(f"engine: {type(error).__name__}") from error
         finally:
             self._running -= 1
 
@@ -229,5 +229,7 @@ async def _check_status(response: aiohttp.ClientResponse) -> None:
         raise Busy
     if status in (400, 413, 422):
         raise RequestError(f"text: the engine refuses this question ({status})")
+    if status in (502, 504):  # of a proxy before it
+        raise EngineAway(f"engine: status {status}")
     if status != 200:
         raise ModelError(f"engine: status {status}")

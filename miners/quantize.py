@@ -125,6 +125,10 @@ def quantize(path: Path, subnet: ModuleType, out: Path, rounds: int = 64) -> Qua
     model cannot be quantised or does not fit the subnet afterwards.
     """
     content = read_model(path, subnet.MODEL)
+    if out.is_dir():
+        raise ModelError(
+            f"{out}: is a folder", next_step=f"Name a file, e.g. {out / 'exact.onnx'}."
+        )
     if not out.parent.is_dir():
         raise ModelError(f"{out}: there is no folder {out.parent}", next_step="Make it first.")
     _check_floats(content, path)
@@ -132,9 +136,7 @@ def quantize(path: Path, subnet: ModuleType, out: Path, rounds: int = 64) -> Qua
     if float_operators(made) == ("Softmax",):
         made = with_exact_softmax(made)
     check_content(made, subnet.MODEL, out.name)
-    temporary = out.with_suffix(".part")
-    temporary.write_bytes(made)
-    os.replace(temporary, out)
+    _write(made, out)
     seed = task_seed(b"quantize", bytes(32))  # the same tasks for both
     return Quantized(
         before=examine(path, subnet, rounds, seed),
@@ -142,6 +144,17 @@ def quantize(path: Path, subnet: ModuleType, out: Path, rounds: int = 64) -> Qua
         exactness=exactness_of(made),
         float_operators=float_operators(made),
     )
+
+
+def _write(content: bytes, out: Path) -> None:
+    temporary = out.with_suffix(".part")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, out)
+    except OSError as error:
+        raise ModelError(
+            f"{out}: cannot be written: {error.strerror}", next_step="Choose another place."
+        ) from error
 
 
 def _check_floats(content: bytes, path: Path) -> None:

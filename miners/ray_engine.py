@@ -15,7 +15,7 @@ from typing import Any
 
 from miners.checks import first_line, model_hash
 from miners.engine import Arrays, Then
-from miners.errors import ModelError
+from miners.errors import EngineAway, ModelError
 from offchain.wire import Busy
 
 START_S = 120.0
@@ -125,7 +125,7 @@ class RayEngine:
             async with asyncio.timeout(self._timeout_s):
                 outputs = await self._handle.infer.remote(dict(feed))
         except TimeoutError as error:
-            raise ModelError(f"engine: no answer in {self._timeout_s} s") from error
+            raise EngineAway(f"engine: no answer in {self._timeout_s} s") from error
         except Exception as error:  # ray wraps what a replica raised
             if "Busy" in type(error).__name__ or "BackPressure" in type(error).__name__:
                 raise Busy from error

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from miners.engine import Arrays, Then
-from miners.errors import ModelError
+from miners.errors import EngineAway, ModelError
 from offchain.subnets.base import ModelInterface, TensorSpec
 from offchain.wire import Busy
 
@@ -134,6 +134,8 @@ class OipEngine:
             ) as response:
                 if response.status in (429, 503):
                     raise Busy
+                if response.status in (502, 504):  # of a proxy before it
+                    raise EngineAway(f"engine: status {response.status}")
                 if response.status != 200:
                     raise ModelError(f"engine: status {response.status}")
                 raw = await response.content.read(MAX_ANSWER_BYTES + 1)
@@ -143,7 +145,7 @@ class OipEngine:
                         break
                     raw += more
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise ModelError(f"engine: {type(error).__name__}") from error
+            raise EngineAway(f"engine: {type(error).__name__}") from error
         finally:
             self.rows_waiting -= rows
         if len(raw) > MAX_ANSWER_BYTES:

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from miners import Miner, ModelError, Settings
-from miners.errors import RequestError
+from miners.errors import EngineAway, RequestError
 from miners.llm import Sampling, open_decoder
 from miners.llm.folder import folder_hash
 from miners.openai_engine import OpenAiEngine
@@ -184,8 +184,16 @@ BAD: dict[str, tuple[Callable[[web.Request], Any], type[Exception]]] = {
     "busy": (_status(503), Busy),
     "too many requests": (_status(429), Busy),
     "refused": (_status(400), RequestError),
-    "hangs": (_hang, ModelError),
+    "a proxy before nothing": (_status(502), EngineAway),
+    "hangs": (_hang, EngineAway),
 }
+
+
+async def _model_list(request: web.Request) -> web.Response:
+    """Has the model, and is busy."""
+    if request.method == "GET":
+        return web.json_response({"data": [{"id": "text"}]})
+    return web.Response(status=503)
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -342,16 +350,27 @@ async def test_edge__full__says_503_before_the_first_byte(decoder: Path) -> None
         assert set(found) == {200, 503}
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_edge__server_down__says_503_before_the_first_byte(stream: bool) -> None:
+    @in_loop
+    async def run() -> None:
+        async with spoiled(_model_list) as engine, http_client() as client:
+            settings = Settings(host="127.0.0.1", http_port=0)
+            miner = Miner.from_engine(engine, "text")
+            await miner.start(FakeChain(), new_hotkey(), settings)
+            assert miner.edge is not None
+            engine._url = "http://127.0.0.1:1"
+            there = f"http://127.0.0.1:{miner.edge.port}/v1/completions"
+            answer = await client.post(there, json={"prompt": PROMPT, "stream": stream})
+            assert answer.status_code == 503
+            await miner.close()
+
+    run()
+
+
 @in_loop
 async def test_miner__server_busy__passes_it_on() -> None:
-    listing = web.json_response({"data": [{"id": "text"}]}).body
-
-    async def answer(request: web.Request) -> web.Response:
-        if request.method == "GET":
-            return web.Response(body=listing, content_type="application/json")
-        return web.Response(status=503)
-
-    async with spoiled(answer) as engine:
+    async with spoiled(_model_list) as engine:
         chain, key = FakeChain(), new_hotkey()
         miner = await Miner.from_engine(engine, "text").start(
             chain, key, Settings(host="127.0.0.1")

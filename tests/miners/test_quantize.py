@@ -94,6 +94,28 @@ def test_quantize__other_float_operators__softmax_stays(
     assert "same-build: sums of Erf, Softmax round differently" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("place", [".", "sub"])
+def test_quantize__out_is_a_folder__one_sentence_and_nothing_left(
+    place: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sub").mkdir()
+    path = tmp_path / "model.onnx"
+    path.write_bytes(vision_model().SerializeToString())
+    assert command(["miner", "quantize", str(path), "--out", str(tmp_path / place)]) != 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "is a folder" in said
+    assert "Name a file" in said
+    assert {p.name for p in tmp_path.iterdir()} == {"sub", "model.onnx"}
+
+
+def test_quantize__file_system_says_no__one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(vision_model().SerializeToString())
+    (tmp_path / "q.part").mkdir()
+    with pytest.raises(ModelError, match="cannot be written"):
+        quantize(path, vision, tmp_path / "q.onnx", rounds=2)
+
+
 def test_quantize__quantised_already__refused(models: Path, tmp_path: Path) -> None:
     quantize(models / "linear.onnx", vision, tmp_path / "q.onnx", rounds=2)
     with pytest.raises(ModelError, match="quantised already"):

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from aiohttp import web
 
 from miners import Engine, Miner, MinerError, ModelError, Settings
 from miners.checks import model_hash
+from miners.errors import EngineAway
 from miners.remote import OipEngine
 from offchain.subnets import vision
 from offchain.wire import Busy, Code
@@ -138,7 +140,7 @@ async def test_remote__hangs__deadline_and_busy_beyond_the_cap() -> None:
         with pytest.raises(Busy):
             engine.submit(FEED, lambda *both: both)
         results = await asyncio.gather(*first, return_exceptions=True)
-        assert [type(r) for r in results] == [ModelError, ModelError]
+        assert [type(r) for r in results] == [EngineAway, EngineAway]
         engine.close()
 
 
@@ -154,6 +156,41 @@ async def test_remote__overloaded__passes_an_honest_busy_on() -> None:
         assert reply.code is Code.BUSY
         await dendrite.close()
         await miner.close()
+
+
+@pytest.mark.parametrize("away", ["closed", "proxy"])
+def test_edge__server_down_meanwhile__says_503_and_comes_back(away: str) -> None:
+    """curl and load balancers may ask again, or elsewhere: the question was good."""
+
+    @in_loop
+    async def run() -> None:
+        is_away = False
+
+        def spoil(answer: dict[str, Any]) -> Any:
+            return web.Response(status=502) if is_away else answer
+
+        async with oip_server(spoil) as url, httpx.AsyncClient(trust_env=False) as client:
+            engine = remote(url)
+            settings = Settings(host="127.0.0.1", http_port=0)
+            miner = await Miner.from_engine(engine).start(FakeChain(), new_hotkey(), settings)
+            assert miner.edge is not None
+
+            async def status() -> int:
+                there = f"http://127.0.0.1:{miner.edge.port}/v1/infer"
+                body = {"images": FEED["images"].tolist()}
+                response = await client.post(there, json=body, timeout=PATIENT_S)
+                return response.status_code
+
+            assert await status() == 200
+            right = engine._url
+            is_away = away == "proxy"
+            engine._url = right if is_away else "http://127.0.0.1:1/v2/models/vision"
+            assert await status() == 503
+            is_away, engine._url = False, right
+            assert await status() == 200
+            await miner.close()
+
+    run()
 
 
 @in_loop
