@@ -28,7 +28,7 @@ def netuid(anvil: Localnet) -> int:  # noqa: F811
     Coldkey(network, anvil.development(0)).transfer(anvil.development(1).address, 10**13)
     owner = Coldkey(network, anvil.development(1))
     signer = anvil.development(2).signer
-    return int(owner.create_subnet(signer, 16, 2, 10**15).netuid)  # type: ignore[arg-type]
+    return int(owner.create_subnet(signer, 16, 2, 10**15).netuid)
 
 
 def test_connect__decorated_function__registers_and_is_announced(

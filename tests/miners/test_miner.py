@@ -147,7 +147,9 @@ async def test_start__address_of_another_machine__sends_nothing() -> None:
 
 
 @in_loop
-async def test_serving__chain_unreachable_for_a_while__goes_on() -> None:
+async def test_serving__chain_unreachable_for_a_while__goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     chain, key = FakeChain(), hotkey()
     miner = await Miner.from_bytes(vision_model().SerializeToString()).start(chain, key, HERE)
     failures = 0
@@ -157,7 +159,7 @@ async def test_serving__chain_unreachable_for_a_while__goes_on() -> None:
         failures += 1
         raise ChainError("node down")
 
-    chain.refresh = refuse  # type: ignore[method-assign]
+    monkeypatch.setattr(chain, "refresh", refuse)
     await until(lambda: failures > 3)
     assert await mean_score(chain, key, rounds=2) >= 0.0
     assert miner.axon is not None

@@ -78,9 +78,10 @@ async def test_miner__serving__claims_and_shows_it_in_its_metrics() -> None:
     await miner.start(chain, LocalHotkey(os.urandom(32)), settings)
     await until(lambda: "claim 11" in chain.sent)
     chain.running, chain.owed_rao = 2, 3
-    assert miner.payday is not None
+    payday = miner.payday
+    assert payday is not None
     assert miner.edge is not None
-    await until(lambda: miner.payday.owed_rao == 3)  # type: ignore[union-attr]
+    await until(lambda: payday.owed_rao == 3)
     async with aiohttp.ClientSession() as client:
         response = await client.get(f"http://127.0.0.1:{miner.edge.port}/metrics")
         text = await response.text()

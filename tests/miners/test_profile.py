@@ -3,6 +3,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,16 +28,16 @@ def test_profile__json__is_canonical_and_read_by_anybody() -> None:
 
 
 def test_profile__any_part_differs__another_hash() -> None:
-    base = {
+    base: dict[str, Any] = {
         "provider": "CPU", "runtime": "1", "optimization": "all", "machine": "x86_64",
         "instructions": ("avx2",), "exactness": "exact",
     }  # fmt: skip
-    other = {
+    other: dict[str, Any] = {
         "provider": "CUDA", "runtime": "2", "optimization": "basic", "machine": "arm64",
         "instructions": ("avx", "avx2"), "exactness": "same-build",
     }  # fmt: skip
-    hashes = {Profile(**base).hash}  # type: ignore[arg-type]
-    hashes |= {Profile(**{**base, name: value}).hash for name, value in other.items()}  # type: ignore[arg-type]
+    hashes = {Profile(**base).hash}
+    hashes |= {Profile(**{**base, name: value}).hash for name, value in other.items()}
     assert len(hashes) == 1 + len(base)
 
 

@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import aiohttp
 import numpy as np
@@ -116,7 +117,7 @@ async def reverse_proxy(w: World) -> AsyncIterator[int]:
             await runner.cleanup()
 
 
-async def _pump(source, sink) -> None:  # type: ignore[no-untyped-def]
+async def _pump(source: Any, sink: Any) -> None:
     async for message in source:
         if message.type is WSMsgType.BINARY:
             await sink.send_bytes(message.data)

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 
 import pytest
 
@@ -67,12 +68,12 @@ def _miner_process(key: bytes, validator: str, time: int, pipe: Connection) -> N
     asyncio.run(serve())
 
 
-def _start_miner(key: bytes, validator: str, time: int) -> tuple[multiprocessing.Process, int]:
+def _start_miner(key: bytes, validator: str, time: int) -> tuple[BaseProcess, int]:
     ours, theirs = multiprocessing.Pipe()
     context = multiprocessing.get_context("spawn")  # other tests of this process left threads
     process = context.Process(target=_miner_process, args=(key, validator, time, theirs))
     process.start()
-    return process, ours.recv()  # type: ignore[return-value]
+    return process, ours.recv()
 
 
 @pytest.mark.parametrize("later", [0, 1, 29])

@@ -18,7 +18,9 @@ from tests.wire.worlds import PATIENT_S, Double, double, in_loop, new_hotkey, wo
 NOW = datetime.datetime.now(datetime.UTC)
 
 
-def contexts(folder: Path, *, days: int = 1, name: str = "127.0.0.1"):  # type: ignore[no-untyped-def]
+def contexts(
+    folder: Path, *, days: int = 1, name: str = "127.0.0.1"
+) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """(server, client) contexts around a self-signed certificate that the client trusts."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "miner")])
