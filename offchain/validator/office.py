@@ -70,9 +70,9 @@ class Office:
             case Verb.PROPOSE:
                 self._propose(duty.epoch, history)
             case Verb.FINALIZE:
-                self._finalize(history.epochs[duty.epoch], history)
+                self._finalize(history.epochs.get(duty.epoch), history)
             case Verb.VOID:
-                self._void(history.epochs[duty.epoch])
+                self._void(history.epochs.get(duty.epoch))
 
     def prepare_reveal(self, window: EpochWindow) -> None:
         """Sign the reveal of a running epoch that is committed, so that its first tick only sends.
@@ -171,22 +171,26 @@ class Office:
             log.warning("parent is false, not built upon", netuid=self._netuid, epoch=parent.epoch)
             return
         parent_id = history.parent_id(epoch)
-        assert parent_id is not None  # a proposal is due only when the parent has one
+        if parent_id is None:
+            return  # the parent's proposal was struck while another duty waited for its block
         self._witnesses.vouch_for_inputs(history, epoch, self._network.clock.head())
         self._hotkey.propose(epoch, parent_id, history.result(epoch).words)
         log.info("epoch proposed", netuid=self._netuid, epoch=epoch)
 
-    def _finalize(self, record: ClosedEpoch, history: History) -> None:
+    def _finalize(self, record: ClosedEpoch | None, history: History) -> None:
+        if record is None or record.live is None:
+            return  # struck, or lost to a reorganisation, while another duty waited for its block
         if not is_honest(record, history):
             log.error("proposal is false, not finalized", netuid=self._netuid, epoch=record.epoch)
             return
-        assert record.live is not None  # finalize is due only with a live proposal
         base, carried = history.base(record.epoch), history.carried(record.epoch)
         call = self._network.settlement.finalize(record, record.live, base, carried)
         self._hotkey.sender.send(call)
         log.info("epoch finalized", netuid=self._netuid, epoch=record.epoch)
 
-    def _void(self, record: ClosedEpoch) -> None:
+    def _void(self, record: ClosedEpoch | None) -> None:
+        if record is None:
+            return  # lost to a reorganisation while another duty waited for its block
         call = self._network.settlement.open("void", challenge.void(record))
         self._hotkey.sender.send(call)
         log.info("epoch voided", netuid=self._netuid, epoch=record.epoch)

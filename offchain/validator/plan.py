@@ -18,6 +18,10 @@ COMMIT_SHARE = 6
 MIN_COMMIT_TICKS = 4
 # Anybody may close, propose and finalize. Validators take turns, so that only one pays for it.
 TURN_SHARE = 60
+MIN_TURN_TICKS = 2  # a transaction and the look at what it did
+# A transaction that waits for its block holds up the next: nothing that can wait begins so shortly
+# before a commit.
+CLEAR_TICKS = 2
 
 
 class Verb(Enum):
@@ -78,11 +82,16 @@ def commit_from_tick(window: EpochWindow) -> int:
     return window.start_tick + window.tempo - margin
 
 
+def is_calm(window: EpochWindow, tick: int) -> bool:
+    """Whether what takes several blocks can begin and end before the commit."""
+    return tick < commit_from_tick(window) - CLEAR_TICKS
+
+
 def turn_delay(window: EpochWindow, seat: int | None, occupied_seats: int) -> int:
     """Ticks to leave to those whose turn comes first; the order rotates with the epoch."""
     if seat is None or occupied_seats < 2:
         return 0
-    step = max(1, window.tempo // TURN_SHARE)
+    step = max(MIN_TURN_TICKS, window.tempo // TURN_SHARE)
     return ((seat + window.epoch) % occupied_seats) * step
 
 
@@ -108,6 +117,8 @@ def duties(
     due = [Duty(Verb.REVEAL, s.window.epoch) for s in past if _owes_reveal(tick, s)]
     if running is not None and _owes_commit(tick, running):
         due.append(Duty(Verb.COMMIT, running.window.epoch))
+    if running is not None and _is_about_to_commit(tick, running):
+        return due
     if wants_seat:
         due.append(Duty(Verb.POKE, 0 if running is None else running.window.epoch + 1))
     for state in past:
@@ -124,6 +135,12 @@ def _owes_reveal(tick: int, state: EpochState) -> bool:
 
 def _owes_commit(tick: int, state: EpochState) -> bool:
     return state.seat is not None and not state.committed and tick >= commit_from_tick(state.window)
+
+
+def _is_about_to_commit(tick: int, state: EpochState) -> bool:
+    from_tick = commit_from_tick(state.window)
+    owes = state.seat is not None and not state.committed
+    return owes and from_tick - CLEAR_TICKS <= tick < from_tick
 
 
 def _settlement_step(tick: int, state: EpochState) -> Verb | None:

@@ -9,7 +9,7 @@ from offchain.chain.connection import Block
 from offchain.chain.contract import read_all
 from offchain.chain.events import LogFollower
 from offchain.chain.network import Network
-from offchain.chain.neurons import ModelCommitted, axon_from
+from offchain.chain.neurons import ModelCommitted, Standing, axon_from
 from offchain.protocol.eras import EpochWindow
 from offchain.subnets.base import Commitment
 from offchain.validator.examine import Examinee
@@ -54,6 +54,7 @@ class Roster:
         )
         self._taken_at = 0
         self._taken_for: int | None = None
+        self._standing: tuple[int, Standing] | None = None  # of the epoch that runs
         self.snapshot: Snapshot | None = None
 
     def refresh(self, window: EpochWindow | None, head: Block) -> None:
@@ -71,7 +72,7 @@ class Roster:
     def _take(self, window: EpochWindow | None, head: Block) -> None:
         network, netuid = self._network, self._netuid
         epoch = window.epoch if window else network.subnets.next_epoch(netuid)
-        standing = network.neurons.standing_at(netuid, epoch, head.number)
+        standing = self._standing_at(epoch, window, head)
         generations = standing.generations
         uids = [uid for uid, generation in enumerate(generations) if generation]
         ids = {uid: netuid << 64 | uid << 48 | generations[uid] for uid in uids}
@@ -93,6 +94,15 @@ class Roster:
             commitments=tuple(commitment for _, commitment in self._commitments),
             block_hash=bytes.fromhex(head.hash[2:]),
         )
+
+    def _standing_at(self, epoch: int, window: EpochWindow | None, head: Block) -> Standing:
+        """Who serves and sits; fixed once the epoch runs."""
+        if self._standing is None or self._standing[0] != epoch:
+            standing = self._network.neurons.standing_at(self._netuid, epoch, head.number)
+            if window is None:
+                return standing
+            self._standing = epoch, standing
+        return self._standing[1]
 
     def _follow_models(self) -> None:
         delta = self._models.poll()

@@ -21,7 +21,7 @@ from offchain.protocol.errors import ChainError, ConfigError, ConsensusMismatch
 from offchain.settlement.history import History
 from offchain.validator.journal import Journal, SaltScope
 from offchain.validator.office import MakeRow, Office
-from offchain.validator.plan import Duty, Verb, commit_from_tick, duties
+from offchain.validator.plan import Duty, Verb, duties, is_calm
 from offchain.validator.view import View
 
 log = structlog.get_logger("evmtensor.validator")
@@ -121,8 +121,8 @@ class Settler:
         if running is not None and running.committed and not self._stopping:
             self._office.prepare_reveal(running.window)
         # claiming takes blocks: never where a reveal or a commit could come too late
-        is_calm = window is not None and not due and tick < commit_from_tick(window)
-        if is_calm and not self._stopping:
+        has_time = window is not None and not due and is_calm(window, tick)
+        if has_time and not self._stopping:
             self._collect()
         self._memory.head_hash = head.hash
 

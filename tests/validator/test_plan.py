@@ -104,7 +104,7 @@ def test_void__three_tempos_after_the_close():
 
 def test_turns__rotate_and_leave_everybody_a_turn():
     delays = [[turn_delay(window(e), seat, 4) for seat in range(4)] for e in range(4)]
-    assert all(sorted(row) == [0, 1, 2, 3] for row in delays)
+    assert all(sorted(row) == [0, 2, 4, 6] for row in delays)
     assert len({row.index(0) for row in delays}) == 4
     assert turn_delay(window(0), None, 4) == 0
 
@@ -114,6 +114,17 @@ def test_order__a_reveal_comes_before_anything_that_can_wait():
     closed = state(0, closed_tick=116, proposed_tick=117)
     found = due(126, running(2), closed, hidden, wants_seat=True)
     assert [d.verb for d in found] == [Verb.REVEAL, Verb.POKE, Verb.FINALIZE]
+
+
+@pytest.mark.parametrize(
+    ("offset", "expected"),
+    [(5, [Verb.POKE, Verb.CLOSE]), (6, []), (7, []), (8, [Verb.COMMIT, Verb.POKE, Verb.CLOSE])],
+)
+def test_order__nothing_that_can_wait_begins_shortly_before_a_commit(offset, expected):
+    found = due(112 + offset, running(1), state(0), wants_seat=True)
+    assert [d.verb for d in found] == expected
+    seatless = due(112 + offset, running(1, seat=None), state(0), wants_seat=True)
+    assert [d.verb for d in seatless] == [Verb.POKE, Verb.CLOSE]
 
 
 def test_before_the_start__only_a_poke_for_epoch_0():

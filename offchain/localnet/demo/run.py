@@ -36,13 +36,13 @@ from offchain.settlement.history import epoch_of_id
 
 FOLDER = Path(".localnet/demo")
 MODELS = Path(".cache/models")
-START_TICKS_AHEAD = 6  # enough for four validators to poke
+START_TICKS_AHEAD = 6  # enough for four validators to poke, and for the slower half to come up
 ONLINE_SECONDS = 90.0
 POLL_SECONDS = 0.5
 SPARE_EPOCHS = 24  # epochs may be null on a busy machine: better late than not at all
 OFFLINE_AFTER_TICKS = 2
-# Ganache answers ten services from one core: a reveal has come as late as four ticks after its time
-REVEAL_TICKS = {"anvil": LOCALNET.reveal_ticks, "ganache": LOCALNET.tempo // 2}
+# Ganache answers ten services from one core: a reveal has come three ticks late
+REVEAL_TICKS = {"anvil": LOCALNET.reveal_ticks, "ganache": LOCALNET.reveal_ticks + 1}
 EVMTENSOR = (sys.executable, "-m", "offchain.cli")
 CHEAT = (sys.executable, "-m", "offchain.localnet.demo.cheats")
 DISTANCE = (sys.executable, "-m", "offchain.localnet.distance")
@@ -119,7 +119,7 @@ class Play:
         self._lie_is_struck = False
 
     def bring_up(self) -> None:
-        """Start every service, wait until all miners answer, start the subnet."""
+        """Start every service, and the subnet once half of the miners answer; wait for the rest."""
         lines = [f"{ports.far}:{ports.near}" for ports in self._ports.values()]
         self._supervisor.add(self._service("distance", [*DISTANCE, "--host", "0.0.0.0", *lines]))
         for member in PLAYERS:
@@ -130,17 +130,18 @@ class Play:
         deadline = time.monotonic() + ONLINE_SECONDS
         online = 0
         while online < len(miners):
-            self._supervisor.check()
+            self._keep_alive()
             online = self._count_online(miners)
             self._screen.bar("miners online", online, len(miners))
+            if 2 * online >= len(miners) and not self._start_tick:
+                self._start_tick = start_subnet(self.stage, START_TICKS_AHEAD)
+                self._screen.say(f"the subnet starts at tick {self._start_tick}")
             if time.monotonic() > deadline:
                 raise ConfigError(
                     f"only {online} of {len(miners)} miners came up in {ONLINE_SECONDS:.0f} s",
                     next_step=f"Read {FOLDER / 'logs'}.",
                 )
             time.sleep(POLL_SECONDS)
-        self._start_tick = start_subnet(self.stage, START_TICKS_AHEAD)
-        self._screen.say(f"the subnet starts at tick {self._start_tick}")
 
     def follow(self) -> None:
         """Watch until enough epochs are final and the lie is struck; one miner leaves meanwhile."""
@@ -155,7 +156,7 @@ class Play:
                 self._screen.say(f"{offline.name} goes offline")
                 is_offline = True
             self._watch(tick, tempo)
-            self._supervisor.check()
+            self._keep_alive()
             if tick > last_tick and self.settled >= self._epochs:
                 return  # the verdict will say what is wrong
             if tick > last_tick:
@@ -183,6 +184,11 @@ class Play:
         """Let no further epoch become final, so that the verdict has something still to look at."""
         self._supervisor.stop_all()
         self._take_in()
+
+    def _keep_alive(self) -> None:
+        for name in self._supervisor.step(time.monotonic()):
+            self._screen.say(f"{name} ended and was started again")
+        self._supervisor.check()
 
     def _watch(self, tick: int, tempo: int) -> None:
         self._take_in()
