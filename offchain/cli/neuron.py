@@ -9,6 +9,7 @@ import typer
 
 from offchain.cli.options import HotkeyAddress, HotkeyName, Key, Netuid, rao, tao
 from offchain.cli.output import progress, show
+from offchain.cli.seats import take_seat
 from offchain.cli.session import Session
 from offchain.protocol.errors import ConfigError
 
@@ -80,7 +81,6 @@ def poke(
 
     evmtensor neuron poke --netuid 1 --hotkey alice-hot --key alice
     """
-    from offchain.chain.errors import NoSeat
     from offchain.chain.hotkey import Hotkey
 
     session: Session = context.obj
@@ -89,14 +89,5 @@ def poke(
     address = session.hotkey_address(hotkey)
     neuron = Hotkey(session.network, session.coldkey(key).sender, netuid, address)
     neuron.require_uid()
-    wanted = seat if seat >= 0 else neuron.best_poke()
-    if wanted is None:
-        raise NoSeat(
-            f"hotkey {address} has a seat, or no stake that counts, or each holder has more",
-            next_step="See `evmtensor metagraph`; stake counts from the next tick or epoch on.",
-        )
-    with progress("taking the seat"):
-        receipt = neuron.take_seat(wanted)
-    done = {"transaction": receipt.transaction_hash, "netuid": netuid, "seat": wanted}
-    done["hotkey"] = address
-    show(session.flags.json, done, f"seat {wanted} of subnet {netuid}, from the next epoch on")
+    look = "See `evmtensor metagraph`; stake counts from the next tick or epoch on."
+    take_seat(session, neuron, seat, f"subnet {netuid}", look)

@@ -11,6 +11,7 @@ import typer
 
 from offchain.cli.options import HotkeyAddress, HotkeyName, Key, tao
 from offchain.cli.output import brief, log_to_stderr, progress, show, show_table
+from offchain.cli.seats import take_seat
 from offchain.cli.session import SERVICE_ATTEMPTS, Session
 
 app = typer.Typer(
@@ -105,23 +106,13 @@ def poke(
 
     evmtensor root poke --hotkey alice-hot --key alice
     """
-    from offchain.chain.errors import NoSeat
     from offchain.chain.root import RootMember
 
     session: Session = context.obj
     coldkey = session.coldkey(key)
     address = session.hotkey_address(hotkey)
     member = RootMember(session.network, coldkey.sender, address)
-    wanted = seat if seat >= 0 else member.best_poke()
-    if wanted is None:
-        raise NoSeat(
-            f"hotkey {address} has a seat, or no stake, or each holder has more",
-            next_step="See `evmtensor root seats`.",
-        )
-    with progress("taking the seat"):
-        receipt = member.take_seat(wanted)
-    done = {"transaction": receipt.transaction_hash, "seat": wanted, "hotkey": address}
-    show(session.flags.json, done, f"seat {wanted} of the root, from the next epoch on")
+    take_seat(session, member, seat, "the root", "See `evmtensor root seats`.")
 
 
 @weights.command("set")
