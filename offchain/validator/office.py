@@ -6,6 +6,7 @@ or the journal does not hold.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -17,6 +18,7 @@ from offchain.chain.witnesses import Witnesses
 from offchain.protocol.commits import Commitment, commit_hash
 from offchain.protocol.eras import EpochWindow
 from offchain.protocol.identifiers import unpack_registration_id
+from offchain.protocol.phases import Phase, phase_of
 from offchain.protocol.rows import pack_row, row_hash
 from offchain.settlement import challenge
 from offchain.settlement.history import ClosedEpoch, History, State
@@ -28,6 +30,14 @@ from offchain.validator.view import View
 log = structlog.get_logger("evmtensor.validator")
 
 MakeRow = Callable[[EpochWindow], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedReveal:
+    """What waits for the end of its window."""
+
+    window: EpochWindow
+    presigned: Presigned
 
 
 class Office:
@@ -47,7 +57,7 @@ class Office:
         self._view = view
         self._make_row = make_row
         self._witnesses = Witnesses(network)
-        self._signed: dict[int, Presigned] = {}  # epoch -> its reveal; signed again after a restart
+        self._signed: dict[int, SignedReveal] = {}  # by epoch; signed again after a restart
 
     def perform(self, duty: Duty, history: History) -> None:
         """Send what the duty asks for and wait for its block.
@@ -81,12 +91,21 @@ class Office:
             ChainError: the node does not answer; the reveal is then signed when it is due.
         """
         signed = self._signed.get(window.epoch)
-        if signed is not None and signed.nonce == self._hotkey.sender.next_nonce():
+        if signed is not None and signed.presigned.nonce == self._hotkey.sender.next_nonce():
             return
         entry = self._journal.read(self._netuid, window.epoch)
         if entry is not None:
-            self._signed = {window.epoch: self._sign_reveal(window, entry)}
+            presigned = self._sign_reveal(window, entry)
+            self._signed = {window.epoch: SignedReveal(window, presigned)}
             log.info("reveal signed", netuid=self._netuid, epoch=window.epoch)
+
+    def signed_reveals(self, tick: int) -> list[int]:
+        """Epochs whose reveals are signed and can be sent at this tick."""
+        return [
+            epoch
+            for epoch, signed in self._signed.items()
+            if phase_of(signed.window, tick) is Phase.REVEAL
+        ]
 
     def claim(self) -> int:
         """Claim what final epochs owe this hotkey, in any life of the netuid; rao paid."""
@@ -151,7 +170,8 @@ class Office:
             log.error("cannot reveal: no journal entry", netuid=self._netuid, epoch=epoch)
             return
         window = self._network.subnets.window_of(self._netuid, epoch)
-        signed = self._sign_reveal(window, entry, self._signed.pop(epoch, None))
+        ready = self._signed.pop(epoch, None)
+        signed = self._sign_reveal(window, entry, ready.presigned if ready else None)
         self._hotkey.reveal(window, signed)
         self._journal.forget_before(self._netuid, epoch - 1)
         log.info("weights revealed", netuid=self._netuid, epoch=epoch)

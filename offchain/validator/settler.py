@@ -105,6 +105,7 @@ class Settler:
         if head.hash == self._memory.head_hash:
             return  # nothing can have changed
         tick = self._network.clock.ticks.tick_at(head.timestamp)
+        self._send_signed_reveals(tick)
         if self._notice_eviction():
             self._settle_what_is_left(tick)
             self._memory.head_hash = head.hash
@@ -125,6 +126,12 @@ class Settler:
         if has_time and not self._stopping:
             self._collect()
         self._memory.head_hash = head.hash
+
+    def _send_signed_reveals(self, tick: int) -> None:
+        """Before anything else is looked at: their window is short, and a busy node slow."""
+        for epoch in self._office.signed_reveals(tick):
+            if not self._stopping:
+                self._perform(Duty(Verb.REVEAL, epoch))
 
     def _warn(self, duty: Duty, error: ConfigError) -> None:
         """Only its operator can help: a word in every epoch, not in every block."""

@@ -264,12 +264,17 @@ class Dendrite:
         if task is None:
             task = asyncio.create_task(self._dial(endpoint))
             self._dialling[endpoint] = task
-            task.add_done_callback(lambda _done: self._dialling.pop(endpoint, None))
+            task.add_done_callback(lambda done: self._end_dialling(endpoint, done))
         try:
             # shielded: a caller with a short deadline must not end the attempt that others wait for
             return await asyncio.wait_for(asyncio.shield(task), timeout_s)
         except TimeoutError:
             raise CallError(Code.LATE, f"{endpoint.hotkey}: no connection in time") from None
+
+    def _end_dialling(self, endpoint: Endpoint, done: asyncio.Task[Link]) -> None:
+        self._dialling.pop(endpoint, None)
+        if not done.cancelled():
+            done.exception()  # seen, also when nobody waits for it any more
 
     async def _dial(self, endpoint: Endpoint) -> Link:
         node = self._node
