@@ -4,9 +4,11 @@
 import boa
 import pytest
 
+from offchain.chain.neurons import COMMIT_MODEL_GAS, SERVE_AXON_GAS
 from offchain.protocol.hyperparameters import hyperparameter
 from tests.contracts import life
 from tests.contracts.deployment import role_address
+from tests.contracts.Weights.voting import transaction_gas
 
 OWNER = role_address("owner")
 MINER = life.key("miner").address
@@ -132,6 +134,17 @@ def test_replaced_neuron__may_serve_to_the_end_of_its_epoch(world, netuid):
     ):
         with boa.reverts("neurons: no longer registered"):
             call()
+
+
+def test_fixed_gas__is_twice_what_the_dearest_call_uses(world, netuid):
+    """The miner's calls are sent without an estimate; dearest for a neuron that is replaced."""
+    replace_miner(world, netuid)
+    axon = (netuid, 2**128 - 2, 65_535, 6, 255, 2**32 - 1)
+    world.neurons.serve_axon(*axon, sender=MINER)
+    assert 2 * transaction_gas(world.neurons, "serve_axon", *axon) <= SERVE_AXON_GAS
+    model = (netuid, b"\xff" * 32, b"\xfe" * 32)
+    world.neurons.commit_model(*model, sender=MINER)
+    assert 2 * transaction_gas(world.neurons, "commit_model", *model) <= COMMIT_MODEL_GAS
 
 
 def test_successor__inherits_neither_endpoint_nor_model(world, netuid):
