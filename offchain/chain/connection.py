@@ -41,9 +41,11 @@ class ViewCall:
     data: str
     sender: str | None = None
     doing: str = ""
+    gas: int | None = None
 
     def params(self) -> dict[str, str]:
-        fields = {"to": self.to, "data": self.data, "from": self.sender}
+        gas = None if self.gas is None else hex(self.gas)
+        fields = {"to": self.to, "data": self.data, "from": self.sender, "gas": gas}
         return {name: value for name, value in fields.items() if value is not None}
 
 

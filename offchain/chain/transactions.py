@@ -13,7 +13,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
 
 from offchain.chain.connection import Connection, ViewCall
-from offchain.chain.contract import MAX_GAS, Call
+from offchain.chain.contract import Call
 from offchain.chain.errors import (
     DeadlinePassed,
     InsufficientFunds,
@@ -32,13 +31,11 @@ from offchain.chain.errors import (
     Reverted,
     TransactionFailed,
 )
+from offchain.chain.gas import gas_for
 from offchain.chain.outbox import Entry, Outbox
 
 BUMP_NUMERATOR, BUMP_DENOMINATOR = 1125, 1000  # nodes refuse replacements below +10 %
 TRANSFER_GAS = 21_000
-# State can change between the estimate and the block. A new tick alone takes a fresh slot for every
-# checkpoint that is touched: 132,000 gas for the six of a move of stake.
-_GAS_SLACK, _GAS_SPARE = 1.25, 150_000
 _KNOWN = ("already known", "already imported", "known transaction", "alreadyknown")
 _TOO_LOW = ("nonce too low", "nonce is too low", "the tx doesn't have the correct nonce")
 _UNDERPRICED = ("underpriced", "fee too low", "max fee per gas less than block base fee")
@@ -285,11 +282,7 @@ class Sender:
             if rehearse:
                 self.connection.view(call.view(self.address))
             return call.gas
-        view = call.view(self.address)
-        # An estimate's error would hide the contract's reason, and Ganache may give none at all.
-        self.connection.view(view)
-        estimate = self.connection.estimate_gas(view)
-        return min(math.ceil(estimate * _GAS_SLACK) + _GAS_SPARE, MAX_GAS)
+        return gas_for(self.connection, call.view(self.address))
 
     def _fees(self, urgent: bool) -> tuple[int, int]:
         cap = self.fees.urgent_cap_wei if urgent else self.fees.cap_wei

@@ -35,6 +35,8 @@ class FakeNode:
     balance: int = 10**18
     number: int = 1
     seconds_per_block: int = 1
+    client: str = "fake/1"
+    call_gas: int = 50_000
     pool: list[Sent] = field(default_factory=list)
     receipts: dict[str, dict[str, Any]] = field(default_factory=dict)
     mined_nonces: dict[str, int] = field(default_factory=dict)
@@ -109,7 +111,7 @@ class FakeNode:
         return hex(CHAIN_ID)
 
     def web3_clientVersion(self) -> str:
-        return "fake/1"
+        return self.client
 
     def eth_getBlockByNumber(self, tag: str, _full: bool) -> dict[str, Any] | None:
         number = self.number if tag in ("latest", "pending") else int(tag, 16)
@@ -135,14 +137,16 @@ class FakeNode:
     def eth_getBalance(self, _address: str, _tag: str) -> str:
         return hex(self.balance)
 
-    def eth_call(self, _call: dict[str, Any], _tag: str) -> str:
+    def eth_call(self, call: dict[str, Any], _tag: str) -> str:
         if self.reverts:
             message = f"execution reverted: {self.reverts}"
             raise RefusalError({"code": 3, "message": message})
+        if "gas" in call and int(call["gas"], 16) < self.call_gas:
+            raise RefusalError({"code": -32000, "message": "out of gas"})
         return "0x"
 
     def eth_estimateGas(self, _call: dict[str, Any]) -> str:
-        return hex(50_000)
+        return hex(self.call_gas)
 
     def eth_getTransactionReceipt(self, transaction_hash: str) -> dict[str, Any] | None:
         return self.receipts.get(transaction_hash)

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from offchain.chain.connection import Connection
-from offchain.chain.contract import Call
+from offchain.chain.contract import MAX_GAS, Call
 from offchain.chain.errors import (
     DeadlinePassed,
     InsufficientFunds,
@@ -100,6 +100,23 @@ def test_send__contract_changes_between_rehearsal_and_estimate__says_the_reason(
     with pytest.raises(Reverted, match="settlement: already closed"):
         make(node).send(replace(CALL, gas=None))
     assert node.accepted == []
+
+
+@pytest.mark.parametrize(
+    ("needed", "given"),
+    [(50_000, 775_000), (500_001, 2_650_000), (8_000_001, MAX_GAS), (MAX_GAS, MAX_GAS)],
+)
+def test_send__to_ganache__is_never_estimated(needed: int, given: int) -> None:
+    node = FakeNode(client="Ganache/v7.9.2", call_gas=needed, balance=10**20)
+    make(node).send(replace(CALL, gas=None))
+    assert "eth_estimateGas" not in node.calls
+    assert [sent.fields["gas"] for sent in node.accepted] == [given]
+
+
+def test_send__to_another_node__is_estimated() -> None:
+    node = FakeNode(call_gas=100_000)
+    make(node).send(replace(CALL, gas=None))
+    assert [sent.fields["gas"] for sent in node.accepted] == [275_000]
 
 
 def test_send__cannot_pay_gas__nothing_is_sent(tmp_path: Path) -> None:
