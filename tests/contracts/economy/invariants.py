@@ -22,6 +22,7 @@ from tests.contracts.economy.network import Network
 CAP_RAO = 21_000_000 * 10**9
 VIRTUAL_SHARES = 10**6
 NOT_FOUND = 2**256 - 1
+NO_IDENTITY = ("",) * 7
 
 Check = Callable[[Network], None]
 
@@ -54,6 +55,14 @@ def i_03_supply_is_minted_less_burned(n: Network) -> None:
 
 def i_04_nobody_had_power_who_should_not(n: Network) -> None:
     assert not n.trespasses, f"I-04 a stranger succeeded: {n.trespasses}"
+
+
+def i_04_coldkeys_are_what_they_say(n: Network) -> None:
+    keys = n.world.keys
+    for coldkey in n.people:
+        shown, said = tuple(keys.identity_of(coldkey)), n.identities.get(coldkey, NO_IDENTITY)
+        assert shown == said, f"I-04 {coldkey} did not say what is shown of it"
+        assert keys.name_of(coldkey) == said[0], f"I-04 {coldkey} has another's name"
 
 
 def i_05_staking_holds_what_it_owes(n: Network) -> None:
@@ -313,6 +322,7 @@ QUICK: tuple[Check, ...] = (
     i_29_locks_are_covered,
 )
 DEEP: tuple[Check, ...] = (
+    i_04_coldkeys_are_what_they_say,
     i_07_shares_are_the_sum_of_members,
     i_08_members_are_shown_what_there_is,
     i_09_no_price_falls,

@@ -25,6 +25,8 @@ PLACE = {
 SWAP_COST = 10**8
 AGAINST, FAVOUR = 0, 1
 ACTIVE, DEFEATED, SUCCEEDED, QUEUED, EXECUTED = 1, 3, 4, 5, 7
+IDENTITY_BYTES = (256, 256, 256, 1024, 256, 1024, 1024)
+"""The longest texts of an identity: name, page, repository, picture, Discord, two more"""
 LIFE_BITS = 24
 """A generation's bits above these say in which life of its netuid it was given out."""
 
@@ -114,12 +116,29 @@ class Keys(Epochs):
         self._succeed(old, new)
         return True
 
+    def introduce(self, chance: Random) -> bool:
+        """A coldkey says who it is through a hotkey of its own, and nobody through another's."""
+        name = self.pick(chance, sorted(self.owner_of_name))
+        if not name:
+            return False
+        owner, hotkey = self.owner_of_name[name], self.hotkey(name)
+        said = tuple(_text(chance, most) for most in IDENTITY_BYTES)
+        function = self.world.keys.set_identity
+        other = chance.choice([one for one in self.coldkeys if one != owner])
+        if not self.refused(function, hotkey, said, sender=other):
+            raise Unexpected(f"I-04 somebody spoke through {name}, who does not own it")
+        function(hotkey, said, sender=owner)
+        self.identities[owner] = said
+        return True
+
     def _owners(self) -> set[str]:
         return {subnet.owner for subnet in (*self.subnets.values(), *self.retired)}
 
     def _succeed(self, old: str, new: str) -> None:
         self.accounts.add(new)
         self.people[new] = self.people.get(old, "successor")
+        if old in self.identities:
+            self.identities[new] = self.identities.pop(old)
         self.coldkeys = [new if one == old else one for one in self.coldkeys]
         self.owner_of_name = {n: new if o == old else o for n, o in self.owner_of_name.items()}
         for members in self.pools.values():
@@ -223,3 +242,8 @@ class Keys(Epochs):
         total = int(self.world.staking.total_stake_at(governor.proposalSnapshot(number)))
         if counted > total:
             raise Unexpected(f"I-34 {counted} rao voted, there were {total}")
+
+
+def _text(chance: Random, most: int) -> str:
+    """Nothing, one byte more or less than a word, as much as there is room for."""
+    return "x" * chance.choice((0, 1, 31, 32, 33, most - 1, most))

@@ -162,6 +162,7 @@ class Network:
         self.swaps: dict[str, int] = {}
         self.swapped_tick: dict[str, int] = {}
         self.has_loans = False
+        self.identities: dict[str, tuple[str, ...]] = {}
         self.pools: dict[str, set[str]] = {}
         self.purses: dict[tuple[str, str], Purse] = defaultdict(Purse)
         self.dividends: dict[str, int] = defaultdict(int)

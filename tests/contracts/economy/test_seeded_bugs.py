@@ -72,6 +72,22 @@ BUGS = {
         ("trespass",),
         steps=160,  # a trespasser draws from all that roles.yaml reserves
     ),
+    "a name stays behind when its coldkey is swapped": Bug(
+        "I-04",
+        "Keys",
+        "Keys.vy",
+        "    self._identities[self._account_of_caller()] = identity\n",
+        "    self._identities[msg.sender] = identity\n",
+        ("introduce", "swap_coldkey"),
+    ),
+    "anybody speaks through any hotkey": Bug(
+        "I-04",
+        "Keys",
+        "Keys.vy",
+        "    self._pool_of_owner(hotkey)\n\n    # INVARIANT: only the coldkey",
+        "    self._pool_of(hotkey)\n\n    # INVARIANT: only the coldkey",
+        ("introduce",),
+    ),
     "a cancelled unbonding is paid again": Bug(
         "I-05",
         "Staking",
