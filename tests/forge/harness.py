@@ -38,6 +38,8 @@ FORGE, SOLC = "1.7.1", "0.8.30"
 CALLS, DEPTH = 400_000, 500
 # calls of one run of forge, after which the progress is said: about half a minute
 PART = 20_000
+# vyper keeps its settings in one place for all threads: two that compile at once break each other
+COMPILER = Lock()
 GENESIS_AT = 1_000_000
 # npm's own hashes of the archives, checked again here
 INTEGRITY = {
@@ -158,7 +160,8 @@ def run(
     folder = HOME / f"project-{project}"
     (folder / "test").mkdir(parents=True, exist_ok=True)
     (folder / "test" / "Economy.t.sol").write_text((HERE / "Economy.t.sol").read_text())
-    (folder / "world.json").write_text(json.dumps(world(bugs, contract)))
+    with COMPILER:
+        (folder / "world.json").write_text(json.dumps(world(bugs, contract)))
     runs = max(1, -(-calls // depth))
     config = _CONFIG.format(solc=HOME / "solc", runs=runs, depth=depth)
     (folder / "foundry.toml").write_text(config)
