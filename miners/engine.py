@@ -26,8 +26,10 @@ from offchain.wire.later import Later
 Arrays = Mapping[str, Any]
 Then = Callable[[dict[str, Any], bytes], Any]
 
-# A batch this short runs on the event loop itself: to change threads twice costs a tenth of it.
-INLINE_S = 0.001
+# A batch this short runs on the event loop itself: what the loop could read meanwhile is worth less
+# than two turns of threads and the fight for Python's lock. 64 callers of a model of 0.08 ms, in
+# batches of 16, get 9,100 answers a second in the place of 8,000.
+INLINE_S = 0.002
 # One that a single caller waits for, too: its answer comes without the turn of two threads, which
 # cost 0.04 to 0.27 ms where both have slept. Longer than this the loop must not stand still.
 LONE_S = 0.005
