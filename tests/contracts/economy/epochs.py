@@ -62,17 +62,26 @@ class Epochs(Subnets):
         ]
 
     def reveal(self, chance: Random, subnet: Subnet | None = None) -> bool:
-        """Open what was committed, by anybody; refused outside its phase and with a wrong salt."""
-        subnet = subnet or self.pick(chance, self.running())
+        """Open what was committed, by anybody; refused outside its phase and with a wrong salt.
+        Somebody who draws it waits for the phase half of the time.
+        """
+        drawn = subnet is None
+        subnet = subnet or self.pick(chance, [s for s in self.running() if self._hidden(s)])
         if subnet is None:
             return False
+        waiting = self._hidden(subnet)
+        if drawn and chance.random() < 0.5:
+            self.warp_to(subnet.end(waiting[-1][0]))
+        return sum(self._reveal_one(chance, subnet, *key) for key in waiting) > 0
+
+    def _hidden(self, subnet: Subnet) -> list[tuple[int, int]]:
+        """(epoch, seat) of what waits to be revealed, the newest last."""
         newest = max((epoch for epoch, _ in subnet.commits), default=0)
-        waiting = [
+        return sorted(
             key
             for key, one in subnet.commits.items()
             if not one.is_revealed and key[0] >= newest - 1
-        ]
-        return sum(self._reveal_one(chance, subnet, *key) for key in sorted(waiting)) > 0
+        )
 
     def _reveal_one(self, chance: Random, subnet: Subnet, epoch: int, seat: int) -> bool:
         commit, weights = subnet.commits[epoch, seat], self.world.weights
