@@ -15,9 +15,12 @@ ARGS ?=
 # Ray Serve in an environment of its own over this one: it wants newer packages than the contracts' tools allow
 RAY := $(CURDIR)/.build/ray
 RAY_WANTED = $(shell sed -n 's/^ray = \["\(.*\)"\]/\1/p' pyproject.toml)
+# MLServer, a server of the Open Inference Protocol, beside everything else: it wants other versions
+OIP := $(CURDIR)/.build/oip
+OIP_WANTED = mlserver==1.7.1 $(shell sed -n 's/^    "\(onnxruntime==.*\)",/\1/p' pyproject.toml)
 PURELIB := -c "import sysconfig; print(sysconfig.get_path('purelib'))"
 
-.PHONY: demo test test-ray check lint gas bench fuzz soundness forge year symbolic localnet setup lock lab clean
+.PHONY: demo test test-ray test-oip check lint gas bench fuzz soundness forge year symbolic localnet setup lock lab clean
 
 demo:
 	$(SETUP) demo --chain $(CHAIN)
@@ -41,6 +44,12 @@ test-ray:
 	@$(BIN)/python $(PURELIB) > "$$($(RAY)/bin/python $(PURELIB))/base.pth"
 	@$(RAY)/bin/python -m pip install -q "$(RAY_WANTED)"
 	@PYTHONPATH=$(CURDIR) $(RAY)/bin/python -m pytest tests/miners/test_ray.py $(ARGS)
+
+test-oip:
+	$(SETUP) test
+	@test -x $(OIP)/bin/python || $(BIN)/python -m venv $(OIP)
+	@$(OIP)/bin/python -m pip install -q $(OIP_WANTED)
+	@$(RUN) python -m pytest tests/miners/test_oip_server.py $(ARGS)
 
 check: lint test
 

@@ -4,7 +4,7 @@
 onnx     the ONNX file of a subnet of tensors, in this process
 llm      the folder of a decoder, in this process
 ray      the ONNX file, by replicas of Ray Serve on one or many machines
-oip      a model of an Open Inference Protocol v2 server (Triton, KServe)
+oip      a model of an Open Inference Protocol v2 server (Triton, KServe, MLServer)
 openai   a model of an OpenAI-shaped server (vLLM, llama.cpp, Ollama)
 """
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same miner in front of an inference server elsewhere: any that speaks the Open Inference
-Protocol v2 (Triton, KServe, and others).
+Protocol v2 (Triton, KServe, MLServer, and others).
 
 The server batches; this side limits how much is under way, sets a deadline, and trusts nothing
 that comes back: names, types, shapes and finite values are checked as if a stranger had sent them.
@@ -9,6 +9,7 @@ that comes back: names, types, shapes and finite values are checked as if a stra
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import aiohttp
@@ -27,11 +28,21 @@ _DATATYPES = {
 MAX_ANSWER_BYTES = 64 * 2**20
 
 
+class _Tensor(msgspec.Struct):
+    name: str
+    datatype: str
+
+
+class _About(msgspec.Struct):
+    inputs: list[_Tensor] = []
+    outputs: list[_Tensor] = []
+
+
 class _Output(msgspec.Struct):
     name: str
     shape: list[int]
     datatype: str
-    data: list[float | int | bool]
+    data: msgspec.Raw  # flat or nested, as the server likes
 
 
 class _Answer(msgspec.Struct):
@@ -70,28 +81,36 @@ class OipEngine:
     async def check(self) -> None:
         """ModelError unless the server is ready and its model takes and returns our tensors."""
         try:
-            async with self._session().get(self._url, allow_redirects=False) as response:
-                about = await response.json() if response.status == 200 else None
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            status, raw = await self._get("")
+            is_ready = status == 200 and await self._is_ready()
+            about = msgspec.json.decode(raw, type=_About) if status == 200 else None
+        except (aiohttp.ClientError, TimeoutError, RecursionError, ValueError) as error:
             raise ModelError(
                 f"engine: {self._url} does not answer ({type(error).__name__})",
                 next_step="Start the inference server first.",
             ) from error
-        if not isinstance(about, dict):
+        if about is None:
             raise ModelError(
                 f"engine: {self._url} is no model",
                 next_step="Name one of the server's with --model.",
             )
-        for kind, wanted in (
-            ("inputs", self._interface.inputs),
-            ("outputs", self._interface.outputs),
+        if not is_ready:
+            raise ModelError(
+                f"engine: {self._url} is not ready",
+                next_step="Wait until the server has loaded it.",
+            )
+        for kind, tensors, wanted in (
+            ("inputs", about.inputs, self._interface.inputs),
+            ("outputs", about.outputs, self._interface.outputs),
         ):
-            given = {t.get("name"): t.get("datatype") for t in about.get(kind, [])}
+            given = {t.name: t.datatype for t in tensors}
             want = {name: _DATATYPES[spec.dtype] for name, spec in wanted.items()}
             if given != want:
                 raise ModelError(
                     f"engine: {kind} of {self._url} are {given}, wanted {want}",
-                    next_step="Name another model with --model, or another --subnet.",
+                    next_step="Name another model with --model, or another --subnet."
+                    if given
+                    else f"Declare the model's {kind} in its settings at the server.",
                 )
 
     async def run(self, feed: Arrays) -> tuple[dict[str, Any], bytes]:
@@ -132,27 +151,35 @@ class OipEngine:
                 headers={"content-type": "application/json"},
                 allow_redirects=False,
             ) as response:
-                if response.status in (429, 503):
-                    raise Busy
-                if response.status in (502, 504):  # of a proxy before it
-                    raise EngineAway(f"engine: status {response.status}")
-                if response.status != 200:
-                    raise ModelError(f"engine: status {response.status}")
-                raw = await response.content.read(MAX_ANSWER_BYTES + 1)
-                while len(raw) <= MAX_ANSWER_BYTES:
-                    more = await response.content.read(2**20)
-                    if not more:
-                        break
-                    raw += more
+                status = response.status
+                raw = await _read(response) if status == 200 else b""
+            if status != 200:
+                raise await self._refusal(status)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise EngineAway(f"engine: {type(error).__name__}") from error
         finally:
             self.rows_waiting -= rows
-        if len(raw) > MAX_ANSWER_BYTES:
-            raise ModelError(f"engine: an answer over {MAX_ANSWER_BYTES} bytes")
         self.batches += 1
         self.rows += rows
         return then(_outputs(raw, self._interface.outputs, rows), self.model_hash)
+
+    async def _refusal(self, status: int) -> Exception:
+        """What a status says about the question. A good one gets 400 from MLServer that still loads
+        the model, and 404 from Triton that has none: the model's own readiness decides.
+        """
+        if status in (429, 503):
+            return Busy()
+        if status in (502, 504) or not await self._is_ready():  # of a proxy, or nobody is there
+            return EngineAway(f"engine: status {status}")
+        return ModelError(f"engine: status {status}")
+
+    async def _is_ready(self) -> bool:
+        status, _ = await self._get("/ready")
+        return status == 200
+
+    async def _get(self, path: str) -> tuple[int, bytes]:
+        async with self._session().get(self._url + path, allow_redirects=False) as response:
+            return response.status, await _read(response)
 
     def _session(self) -> aiohttp.ClientSession:
         if self._client is None:
@@ -170,21 +197,57 @@ def _input(name: str, array: Any) -> dict[str, Any]:
     }
 
 
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    raw = await response.content.read(MAX_ANSWER_BYTES + 1)
+    while len(raw) <= MAX_ANSWER_BYTES:
+        more = await response.content.read(2**20)
+        if not more:
+            return raw
+        raw += more
+    raise ModelError(f"engine: an answer over {MAX_ANSWER_BYTES} bytes")
+
+
 def _outputs(raw: bytes, wanted: Mapping[str, TensorSpec], rows: int) -> dict[str, Any]:
     try:
         given = {output.name: output for output in _DECODER.decode(raw).outputs}
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise ModelError("engine: the answer is not one of the protocol") from error
     arrays = {}
     for name, spec in wanted.items():
         output = given.get(name)
-        shape = [rows if size is None else size for size in spec.shape]
-        if output is None or output.shape != shape or output.datatype != _DATATYPES[spec.dtype]:
+        shape = tuple(rows if size is None else size for size in spec.shape)
+        if (
+            output is None
+            or tuple(output.shape) != shape
+            or output.datatype != _DATATYPES[spec.dtype]
+        ):
             raise ModelError(f"engine: output {name} is missing or has another type or shape")
-        if len(output.data) != int(np.prod(shape)):
-            raise ModelError(f"engine: output {name} has {len(output.data)} values")
-        array = np.asarray(output.data, dtype=spec.dtype).reshape(shape)
+        array = _array(output, spec)
+        if array.shape not in (shape, (int(np.prod(shape)),)):
+            raise ModelError(f"engine: output {name} has values of shape {array.shape}")
         if not np.isfinite(array).all():
             raise ModelError(f"engine: output {name} has values that are not finite")
-        arrays[name] = array
+        arrays[name] = array.reshape(shape)
     return arrays
+
+
+def _array(output: _Output, spec: TensorSpec) -> Any:
+    """The values as they came, in one row or nested as deep as the tensor: the protocol allows
+    both.
+    """
+    try:
+        try:
+            values = _values_decoder(1).decode(output.data)
+        except msgspec.ValidationError:
+            values = _values_decoder(len(spec.shape)).decode(output.data)
+        return np.asarray(values, dtype=spec.dtype)
+    except (msgspec.MsgspecError, OverflowError, ValueError) as error:
+        raise ModelError(f"engine: output {output.name} has values of another kind") from error
+
+
+@cache
+def _values_decoder(depth: int) -> msgspec.json.Decoder[Any]:
+    kind: Any = float | int | bool
+    for _ in range(depth):
+        kind = list[kind]
+    return msgspec.json.Decoder(kind)

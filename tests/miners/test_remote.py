@@ -26,19 +26,29 @@ GOOD = [{"name": "probabilities", "datatype": "FP32", "shape": [-1, 10]}]
 
 
 @asynccontextmanager
-async def oip_server(spoil: Callable[[dict[str, Any]], Any] | None = None) -> AsyncIterator[str]:
+async def oip_server(
+    spoil: Callable[[dict[str, Any]], Any] | None = None,
+    *,
+    outputs: Any = GOOD,
+    is_ready: Callable[[], bool] = lambda: True,
+) -> AsyncIterator[str]:
     """A small server of the protocol around a real engine; `spoil` changes its answers."""
     engine = Engine(CONTENT)
 
     async def about(_request: web.Request) -> web.Response:
         inputs = [{"name": "images", "datatype": "FP32", "shape": [-1, 8, 8]}]
-        return web.json_response({"name": "vision", "inputs": inputs, "outputs": GOOD})
+        return web.json_response({"name": "vision", "inputs": inputs, "outputs": outputs})
+
+    async def ready(_request: web.Request) -> web.Response:
+        return web.Response(status=200 if is_ready() else 400)
 
     async def infer(request: web.Request) -> web.StreamResponse:
+        if not is_ready():
+            return web.json_response({"error": "Model vision is not ready yet."}, status=400)
         (given,) = (await request.json())["inputs"]
         images = np.array(given["data"], dtype=np.float32).reshape(given["shape"])
-        outputs, _ = await engine.run({given["name"]: images})
-        p = outputs["probabilities"]
+        computed, _ = await engine.run({given["name"]: images})
+        p = computed["probabilities"]
         output = {"name": "probabilities", "datatype": "FP32", "shape": list(p.shape)}
         answer: Any = {"outputs": [output | {"data": p.ravel().tolist()}]}
         if spoil is not None:
@@ -51,6 +61,7 @@ async def oip_server(spoil: Callable[[dict[str, Any]], Any] | None = None) -> As
 
     app = web.Application()
     app.router.add_get("/v2/models/vision", about)
+    app.router.add_get("/v2/models/vision/ready", ready)
     app.router.add_post("/v2/models/vision/infer", infer)
     runner = web.AppRunner(app)
     await runner.setup()
@@ -95,10 +106,17 @@ BAD = {
     "another shape": _with({"shape": [10, 3]}),
     "another type": _with({"datatype": "FP64"}),
     "too few values": _with({"data": [0.1]}),
+    "ragged": _with({"data": [[0.1] * 10, [0.1] * 10, [0.1] * 9]}),
+    "nested another way": _with({"data": [[0.1] * 3] * 10}),
+    "nested deeper": _with({"data": [[[0.1] * 10] * 3]}),
+    "words": _with({"data": ["0.1"] * 30}),
+    "no values": _with({"data": None}),
+    "a huge integer": _with({"data": [10**400] * 30}),
     "infinite": lambda _a: web.Response(body=b'{"outputs": [{"name": "p", "data": [1e999]}]}'),
     "no answer": lambda _a: {},
     "not json": lambda _a: web.Response(body=b"<html>"),
     "deep": lambda _a: web.Response(body=b'{"outputs": ' + b"[" * 100_000),
+    "deep where nobody looks": lambda _a: web.Response(body=b'{"x": ' + b"[" * 100_000),
     "an error": lambda _a: web.Response(status=500),
     "a redirect": lambda _a: web.Response(status=302, headers={"Location": "http://10.0.0.1/"}),
 }
@@ -116,6 +134,56 @@ def test_I7_remote__bad_answer__fails_that_request_in_one_sentence(name: str) ->
             engine.close()
 
     run()
+
+
+@in_loop
+async def test_remote__nested_values__are_the_same_answer() -> None:
+    """The protocol: tensors "in their nature multi-dimensional representation, or flattened"."""
+
+    def nest(answer: dict[str, Any]) -> Any:
+        (output,) = answer["outputs"]
+        values = np.reshape(output["data"], output["shape"]).tolist()
+        return {"outputs": [output | {"data": values}]}
+
+    async with oip_server() as flat, oip_server(nest) as nested:
+        one, other = remote(flat), remote(nested)
+        want, got = [(await engine.run(FEED))[0]["probabilities"] for engine in (one, other)]
+        assert got.shape == (3, 10)
+        assert np.array_equal(got, want)
+        one.close()
+        other.close()
+
+
+@in_loop
+async def test_remote__model_still_loading__nothing_starts_and_no_question_is_blamed() -> None:
+    """MLServer describes a model before it has loaded it, and says 400 to every question."""
+    is_ready = False
+    async with oip_server(is_ready=lambda: is_ready) as url:
+        engine = remote(url)
+        with pytest.raises(ModelError, match="is not ready"):
+            await engine.check()
+        with pytest.raises(EngineAway, match="status 400"):
+            await engine.run(FEED)
+        is_ready = True
+        await engine.check()
+        await engine.run(FEED)
+        engine.close()
+
+
+@in_loop
+async def test_remote__tensors_not_declared__says_where_to_declare_them() -> None:
+    async with oip_server(outputs=[]) as url:
+        engine = remote(url)
+        with pytest.raises(ModelError, match=r"wanted .*probabilities") as caught:
+            await engine.check()
+        assert "Declare" in caught.value.next_step
+        engine.close()
+    for bad in (None, ["probabilities"], [{"name": 1}]):
+        async with oip_server(outputs=bad) as url:
+            engine = remote(url)
+            with pytest.raises(ModelError, match="does not answer"):
+                await engine.check()
+            engine.close()
 
 
 @in_loop
