@@ -112,7 +112,9 @@ class Epochs(Subnets):
     # Settlement
 
     def close(self, chance: Random, subnet: Subnet | None = None) -> bool:
-        subnet = subnet or self.pick(chance, self.running())
+        running = self.running()
+        ripe = [one for one in running if self._to_close(one)]
+        subnet = subnet or self.pick(chance, ripe or running)
         if subnet is None:
             return False
         if chance.random() < 0.5:
@@ -126,15 +128,21 @@ class Epochs(Subnets):
                 return self._close(subnet, epoch)
         return False
 
-    def _next_close(self, subnet: Subnet) -> int:
-        """When the oldest epoch with a revealed row can be closed."""
+    def _to_close(self, subnet: Subnet) -> list[int]:
+        """Epochs with a revealed row that are not closed and for which it is not too late."""
         last = subnet.history.last_closed
-        waiting = [
+        return sorted(
             epoch
             for (epoch, _), commit in subnet.commits.items()
-            if commit.is_revealed and (last is None or epoch > last)
-        ]
-        return subnet.closable(min(waiting))[0] if waiting else self.tick
+            if commit.is_revealed
+            and (last is None or epoch > last)
+            and self.tick < subnet.closable(epoch)[1]
+        )
+
+    def _next_close(self, subnet: Subnet) -> int:
+        """When the oldest epoch with a revealed row can be closed."""
+        waiting = self._to_close(subnet)
+        return subnet.closable(waiting[0])[0] if waiting else self.tick
 
     def _close(self, subnet: Subnet, epoch: int) -> bool:
         emission, settlement = self.world.emission, self.world.settlement
