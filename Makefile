@@ -18,9 +18,12 @@ RAY_WANTED = $(shell sed -n 's/^ray = \["\(.*\)"\]/\1/p' pyproject.toml)
 # MLServer, a server of the Open Inference Protocol, beside everything else: it wants other versions
 OIP := $(CURDIR)/.build/oip
 OIP_WANTED = mlserver==1.7.1 $(shell sed -n 's/^    "\(onnxruntime==.*\)",/\1/p' pyproject.toml)
+# transformers serve, a server of OpenAI's shape, over this one, whose torch it takes when there is one
+OPENAI := $(CURDIR)/.build/openai
+OPENAI_WANTED = transformers[serving]==5.24.0 $(shell sed -n 's/^train = .*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 PURELIB := -c "import sysconfig; print(sysconfig.get_path('purelib'))"
 
-.PHONY: demo test test-ray test-oip check lint gas bench fuzz soundness forge year symbolic localnet setup lock lab clean
+.PHONY: demo test test-ray test-oip test-openai check lint gas bench fuzz soundness forge year symbolic localnet setup lock lab clean
 
 demo:
 	$(SETUP) demo --chain $(CHAIN)
@@ -50,6 +53,13 @@ test-oip:
 	@test -x $(OIP)/bin/python || $(BIN)/python -m venv $(OIP)
 	@$(OIP)/bin/python -m pip install -q $(OIP_WANTED)
 	@$(RUN) python -m pytest tests/miners/test_oip_server.py $(ARGS)
+
+test-openai:
+	$(SETUP) test
+	@test -x $(OPENAI)/bin/python || $(BIN)/python -m venv $(OPENAI)
+	@$(BIN)/python $(PURELIB) > "$$($(OPENAI)/bin/python $(PURELIB))/base.pth"
+	@$(OPENAI)/bin/python -m pip install -q $(OPENAI_WANTED)
+	@$(RUN) python -m pytest tests/miners/test_openai_server.py $(ARGS)
 
 check: lint test
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same miner in front of a server that speaks OpenAI's language: vLLM, llama.cpp, Ollama and
-others.
+"""The same miner in front of a server that speaks OpenAI's language: vLLM, llama.cpp, Ollama,
+transformers and others.
 
 Prompts go to `/v1/completions`, conversations to `/v1/chat/completions`; both are streamed as
 server-sent events. The server batches; this side limits how much is under way, sets deadlines, and
@@ -47,6 +47,14 @@ class _Event(msgspec.Struct):
     choices: list[_Choice] = []
     usage: _Usage | None = None
 
+    @property
+    def text(self) -> str:
+        return "".join(choice.text or choice.delta.content or "" for choice in self.choices[:1])
+
+    @property
+    def finish(self) -> str:
+        return "".join(_FINISH.get(choice.finish_reason or "", "") for choice in self.choices[:1])
+
 
 class _Model(msgspec.Struct):
     id: str
@@ -65,7 +73,7 @@ class OpenAiEngine:
 
     `model_hash` is what the miner commits to. `token` is sent as a bearer token. Beyond
     `max_running` answers a caller is told "busy"; `first_s` bounds the wait for the server's first
-    word, `gap_s` every later one.
+    text, `gap_s` every later one.
     """
 
     def __init__(
@@ -91,11 +99,7 @@ class OpenAiEngine:
         """ModelError unless the server answers and lists the model."""
         url = f"{self._url}/v1/models"
         try:
-            async with self._session().get(
-                url, allow_redirects=False, timeout=aiohttp.ClientTimeout(total=self._first_s)
-            ) as response:
-                body = await response.content.read(MAX_EVENT_BYTES)
-                status = response.status
+            status, raw = await self._list()
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise ModelError(
                 f"engine: {url} does not answer ({type(error).__name__})",
@@ -105,13 +109,12 @@ class OpenAiEngine:
             raise ModelError(
                 f"engine: {url} wants a token", next_step="Set EVMTENSOR_ENGINE_TOKEN."
             )
-        try:
-            names = [model.id for model in _MODELS.decode(body).data]
-        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        names = _names(raw)
+        if names is None:
             raise ModelError(
                 f"engine: {url} is no OpenAI-shaped server ({status})",
                 next_step="Give the address that stands before /v1 with --engine-url.",
-            ) from error
+            )
         if self._model not in names:
             raise ModelError(
                 f"engine: {self._url} has no model {self._model!r}, it has {names[:8]}",
@@ -141,29 +144,26 @@ class OpenAiEngine:
                 asyncio.get_running_loop().create_task(client.close())
 
     async def _stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Piece, None]:
-        path, body = _question(self._model, prompt, sampling)
+        response = await self._ask(*_question(self._model, prompt, sampling))
         stops = StopFinder(sampling.stop)  # a server that ignores them must not matter
         parts, chars, finish, usage = 0, 0, "", _Usage()
-        async with asyncio.timeout(self._first_s):
-            response = await self._session().post(
-                f"{self._url}{path}", json=body, allow_redirects=False
-            )
-        async with response:
-            await _check_status(response)
-            async for event in self._events(response):
-                usage = event.usage or usage
-                for choice in event.choices[:1]:
-                    text = stops.push(choice.text or choice.delta.content or "")
-                    finish = _FINISH.get(choice.finish_reason or "", finish)
-                    parts += bool(choice.text or choice.delta.content)
+        try:
+            async with response:
+                async for event in self._events(response):
+                    if stops.found and event.text:  # it writes on; else its counts still come
+                        break
+                    usage, finish = event.usage or usage, event.finish or finish
+                    text = stops.push(event.text)
+                    parts += bool(event.text)
                     chars += len(text)
                     if chars > MAX_ANSWER_CHARS:
                         raise ModelError(f"engine: an answer over {MAX_ANSWER_CHARS} characters")
                     if text:
                         self.batches += 1
                         yield Piece(text, usage.prompt_tokens, parts)
-                if stops.found:
-                    break
+        except (aiohttp.ClientError, TimeoutError):
+            if not stops.found:
+                raise
         if not finish and not stops.found:
             raise ModelError("engine: the answer broke off")
         tokens = usage.completion_tokens or parts  # not every server counts
@@ -171,13 +171,50 @@ class OpenAiEngine:
         rest = "" if stops.found else stops.end()
         yield Piece(rest, usage.prompt_tokens, tokens, "stop" if stops.found else finish)
 
+    async def _ask(self, path: str, body: dict[str, Any]) -> aiohttp.ClientResponse:
+        async with asyncio.timeout(self._first_s):
+            response = await self._session().post(
+                f"{self._url}{path}", json=body, allow_redirects=False
+            )
+        if response.status != 200:
+            response.release()  # its place is wanted for the next question
+            raise await self._refusal(response.status)
+        return response
+
+    async def _refusal(self, status: int) -> Exception:
+        """What a status says about the question. A good one gets 400 from transformers and 404 from
+        vLLM where the model is not there: the server's own list decides.
+        """
+        if status in (429, 503):
+            return Busy()
+        if status in (502, 504):  # of a proxy before it
+            return EngineAway(f"engine: status {status}")
+        if status in (400, 404, 413, 422):
+            _, raw = await self._list()
+            if self._model not in (_names(raw) or ()):
+                return EngineAway(f"engine: status {status}, the model is not there")
+            if status != 404:
+                return RequestError(f"text: the engine refuses this question ({status})")
+        return ModelError(f"engine: status {status}")
+
+    async def _list(self) -> tuple[int, bytes]:
+        """Status and body of the list of models."""
+        async with self._session().get(
+            f"{self._url}/v1/models",
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=self._first_s),
+        ) as response:
+            raw = b""
+            while len(raw) <= MAX_EVENT_BYTES and (more := await response.content.readany()):
+                raw += more
+            return response.status, raw
+
     async def _events(self, response: aiohttp.ClientResponse) -> AsyncGenerator[_Event, None]:
         """Server-sent events until `[DONE]`; ModelError for what is none."""
         held, wait_s = b"", self._first_s
         while True:
             async with asyncio.timeout(wait_s):
                 block = await response.content.readany()
-            wait_s = self._gap_s
             if not block:
                 return
             *lines, held = (held + block).split(b"\n")
@@ -190,9 +227,12 @@ class OpenAiEngine:
                 if data == b"[DONE]":
                     return
                 try:
-                    yield _EVENTS.decode(data)
+                    event = _EVENTS.decode(data)
                 except (msgspec.MsgspecError, RecursionError, ValueError) as error:
                     raise ModelError("engine: an event is not of OpenAI's shape") from error
+                if event.text:  # a role alone may come before the question's turn
+                    wait_s = self._gap_s
+                yield event
 
     def _session(self) -> aiohttp.ClientSession:
         if self._client is None:
@@ -223,13 +263,9 @@ def _question(model: str, prompt: Prompt, sampling: Sampling) -> tuple[str, dict
     return "/v1/chat/completions", body | {"messages": turns}
 
 
-async def _check_status(response: aiohttp.ClientResponse) -> None:
-    status = response.status
-    if status in (429, 503):
-        raise Busy
-    if status in (400, 413, 422):
-        raise RequestError(f"text: the engine refuses this question ({status})")
-    if status in (502, 504):  # of a proxy before it
-        raise EngineAway(f"engine: status {status}")
-    if status != 200:
-        raise ModelError(f"engine: status {status}")
+def _names(raw: bytes) -> list[str] | None:
+    """The models of a list, or None for what is no list."""
+    try:
+        return [model.id for model in _MODELS.decode(raw).data]
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return None

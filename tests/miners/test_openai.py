@@ -167,6 +167,17 @@ def _status(status: int, **headers: str) -> Callable[[web.Request], Any]:
     return answer
 
 
+def _lists(model: str, status: int) -> Callable[[web.Request], Any]:
+    """Has `model`, and answers every question with `status`."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.method == "GET":
+            return web.json_response({"data": [{"id": model}]})
+        return web.Response(status=status)
+
+    return answer
+
+
 GOOD = b'data: {"choices": [{"text": "a", "finish_reason": null}]}\n\n'
 BAD: dict[str, tuple[Callable[[web.Request], Any], type[Exception]]] = {
     "not json": (_events(b"data: <html>\n\n"), ModelError),
@@ -183,17 +194,13 @@ BAD: dict[str, tuple[Callable[[web.Request], Any], type[Exception]]] = {
     "a redirect": (_status(302, Location="http://10.0.0.1/"), ModelError),
     "busy": (_status(503), Busy),
     "too many requests": (_status(429), Busy),
-    "refused": (_status(400), RequestError),
+    "refused": (_lists("text", 400), RequestError),
+    "has another model now, as transformers says it": (_lists("other", 400), EngineAway),
+    "has another model now, as vLLM says it": (_lists("other", 404), EngineAway),
+    "has the model and not the path": (_lists("text", 404), ModelError),
     "a proxy before nothing": (_status(502), EngineAway),
     "hangs": (_hang, EngineAway),
 }
-
-
-async def _model_list(request: web.Request) -> web.Response:
-    """Has the model, and is busy."""
-    if request.method == "GET":
-        return web.json_response({"data": [{"id": "text"}]})
-    return web.Response(status=503)
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -233,6 +240,73 @@ async def test_engine__server_ignores_stop_texts__they_are_kept_here() -> None:
     async with spoiled(_events(event, b"data: [DONE]\n\n")) as engine:
         whole, _, _, finish = await said(engine, stop=("bc",))
         assert (whole, finish) == ("a", "stop")
+
+
+@in_loop
+async def test_engine__server_shows_the_stop_text__its_counts_are_still_read() -> None:
+    events = (
+        b'data: {"choices": [{"text": "abc"}]}\n\n',
+        b'data: {"choices": [{"text": "", "finish_reason": "stop"}],'
+        b' "usage": {"prompt_tokens": 7, "completion_tokens": 3}}\n\n',
+    )
+    async with spoiled(_events(*events)) as engine:
+        assert await said(engine, stop=("bc",)) == ("a", 7, 3, "stop")
+
+
+@in_loop
+async def test_engine__server_writes_on_or_hangs_after_the_stop_text__the_answer_is_whole() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b'data: {"choices": [{"text": "abc"}]}\n\n')
+        if (await request.json())["max_tokens"] > 1:
+            await response.write(GOOD)
+        await asyncio.sleep(2.0)
+        return response
+
+    async with spoiled(answer, gap_s=0.5) as engine:
+        for max_tokens in (1, 2):
+            whole = await said(engine, stop=("bc",), max_tokens=max_tokens)
+            assert whole == ("a", 0, 1, "stop")
+
+
+@in_loop
+async def test_engine__role_comes_before_its_turn__the_first_text_has_its_own_deadline() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b'data: {"choices": [{"delta": {"role": "assistant"}}]}\n\n')
+        await asyncio.sleep(1.0)  # others are answered meanwhile
+        await response.write(
+            b'data: {"choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]}\n\n'
+        )
+        return response
+
+    async with spoiled(answer, gap_s=0.3) as engine:
+        assert (await said(engine, (Turn("user", "x"),)))[0] == "a"
+
+
+@in_loop
+async def test_engine__one_place_and_a_refused_question__the_place_is_free_again() -> None:
+    async with spoiled(_lists("text", 400), first_s=2.0) as engine:
+        engine._max_running = 1
+        for _ in range(2):
+            with pytest.raises(RequestError):
+                await said(engine)
+
+
+@in_loop
+async def test_check__list_of_models_in_several_parts__is_read_to_its_end() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for part in (b'{"data": [{"id": "o', b'ther"}, {"id": "text"}', b"]}"):
+            await response.write(part)
+            await asyncio.sleep(0.05)
+        return response
+
+    async with spoiled(answer) as engine:
+        await engine.check()
 
 
 @in_loop
@@ -354,7 +428,7 @@ async def test_edge__full__says_503_before_the_first_byte(decoder: Path) -> None
 def test_edge__server_down__says_503_before_the_first_byte(stream: bool) -> None:
     @in_loop
     async def run() -> None:
-        async with spoiled(_model_list) as engine, http_client() as client:
+        async with spoiled(_lists("text", 503)) as engine, http_client() as client:
             settings = Settings(host="127.0.0.1", http_port=0)
             miner = Miner.from_engine(engine, "text")
             await miner.start(FakeChain(), new_hotkey(), settings)
@@ -370,7 +444,7 @@ def test_edge__server_down__says_503_before_the_first_byte(stream: bool) -> None
 
 @in_loop
 async def test_miner__server_busy__passes_it_on() -> None:
-    async with spoiled(_model_list) as engine:
+    async with spoiled(_lists("text", 503)) as engine:
         chain, key = FakeChain(), new_hotkey()
         miner = await Miner.from_engine(engine, "text").start(
             chain, key, Settings(host="127.0.0.1")
