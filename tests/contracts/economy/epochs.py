@@ -66,7 +66,9 @@ class Epochs(Subnets):
         Somebody who draws it waits for the phase half of the time.
         """
         drawn = subnet is None
-        subnet = subnet or self.pick(chance, [s for s in self.running() if self._hidden(s)])
+        hidden = [one for one in self.running() if self._hidden(one)]
+        ripe = [one for one in hidden if self._reveals_end(one) > self.tick]
+        subnet = subnet or self.pick(chance, ripe or hidden)
         if subnet is None:
             return False
         waiting = self._hidden(subnet)
@@ -82,6 +84,11 @@ class Epochs(Subnets):
             for key, one in subnet.commits.items()
             if not one.is_revealed and key[0] >= newest - 1
         )
+
+    def _reveals_end(self, subnet: Subnet) -> int:
+        """The tick at which the newest commit can no longer be revealed."""
+        epoch, _ = self._hidden(subnet)[-1]
+        return subnet.end(epoch) + subnet.era_of(epoch).reveal_ticks
 
     def _reveal_one(self, chance: Random, subnet: Subnet, epoch: int, seat: int) -> bool:
         commit, weights = subnet.commits[epoch, seat], self.world.weights
@@ -242,6 +249,14 @@ class Epochs(Subnets):
             if parent.epoch in subnet.final_lies:
                 return False
             parent = subnet.history.parent_of(parent.epoch)
+        return True
+
+    def watch(self, chance: Random) -> bool:
+        """Somebody looks at an open proposal: a lie is struck, the truth withstands."""
+        subnet, epoch = self._open(None, chance, live=True)
+        if subnet is None or epoch is None or not self.is_known(subnet, epoch):
+            return False
+        self.dispute(chance, subnet)
         return True
 
     def dispute(self, chance: Random, subnet: Subnet | None = None) -> bool:

@@ -167,7 +167,7 @@ WEIGHTS = {
     "create": 1, "identity": 1, "start": 2, "set_schedule": 2, "set_parameter": 4,
     "name_escrow": 1, "pay_fees": 3, "open_root": 1, "poke_root": 4, "weigh": 1,
     "register": 6, "poke": 5, "serve": 2, "commit_model": 1,
-    "commit": 4, "reveal": 5, "vote": 8, "close": 9, "propose": 8, "dispute": 4, "prove": 3,
+    "commit": 4, "reveal": 5, "vote": 8, "close": 9, "propose": 8, "watch": 4, "prove": 3,
     "finalize": 8,
     "void": 2, "cancel_proposal": 1, "demand": 2, "end_demand": 2, "release": 1, "withdraw": 3,
     "claim": 5, "settle": 5, "schedule": 2, "execute": 3, "revoke": 1, "trespass": 4,

@@ -17,7 +17,7 @@ from tests.contracts.economy.invariants import QUICK, named
 from tests.contracts.economy.powers import live
 
 STAKE = ("join", "leave", "move", "cancel_unbonding", "remove", "settle", "claim", "wait")
-EPOCHS = ("settle", "vote", "close", "propose", "finalize", "dispute", "withdraw", "claim", "wait")
+EPOCHS = ("settle", "vote", "close", "propose", "finalize", "watch", "withdraw", "claim", "wait")
 
 
 @dataclass(frozen=True, slots=True)
