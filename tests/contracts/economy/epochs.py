@@ -63,13 +63,14 @@ class Epochs(Subnets):
 
     def reveal(self, chance: Random, subnet: Subnet | None = None) -> bool:
         """Open what was committed, by anybody; refused outside its phase and with a wrong salt.
-        Somebody who draws it waits for the phase half of the time.
+        Who draws it commits first if nothing can be revealed any more, and waits for the phase half
+        of the time.
         """
         drawn = subnet is None
         hidden = [one for one in self.running() if self._hidden(one)]
         ripe = [one for one in hidden if self._reveals_end(one) > self.tick]
-        subnet = subnet or self.pick(chance, ripe or hidden)
-        if subnet is None:
+        subnet = subnet or self.pick(chance, ripe or self.running())
+        if subnet is None or (drawn and not ripe and not self.commit(chance, subnet)):
             return False
         waiting = self._hidden(subnet)
         if drawn and chance.random() < 0.5:
