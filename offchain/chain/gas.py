@@ -24,9 +24,15 @@ def gas_for(connection: Connection, call: ViewCall) -> int:
     estimate may not repeat.
     """
     connection.view(call)
-    ganache = connection.client.startswith("Ganache")
-    enough = _climb(connection, call) if ganache else connection.estimate_gas(call)
+    enough = _climb(connection, call) if _is_ganache(connection) else connection.estimate_gas(call)
     return min(math.ceil(enough * _SLACK) + _SPARE, MAX_GAS)
+
+
+def _is_ganache(connection: Connection) -> bool:
+    try:
+        return connection.client.startswith("Ganache")
+    except NodeRefused:  # a gateway that does not say what it is
+        return False
 
 
 def _climb(connection: Connection, call: ViewCall) -> int:
@@ -37,4 +43,5 @@ def _climb(connection: Connection, call: ViewCall) -> int:
         except (Reverted, NodeRefused):
             continue
         return gas
+    connection.view(replace(call, gas=MAX_GAS))  # perhaps it is refused since the first question
     return MAX_GAS

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -111,6 +112,33 @@ def test_send__to_ganache__is_never_estimated(needed: int, given: int) -> None:
     make(node).send(replace(CALL, gas=None))
     assert "eth_estimateGas" not in node.calls
     assert [sent.fields["gas"] for sent in node.accepted] == [given]
+
+
+def test_send__to_ganache__refused_since_the_first_question__nothing_is_sent() -> None:
+    node = FakeNode(client="Ganache/v7.9.2")
+    asked, answer = [], node.eth_call
+
+    def change(call: dict[str, Any], tag: str) -> str:
+        asked.append(call)
+        node.reverts = "settlement: already closed" if len(asked) > 1 else ""
+        return answer(call, tag)
+
+    node.eth_call = change  # type: ignore[method-assign]
+    with pytest.raises(Reverted, match="settlement: already closed"):
+        make(node).send(replace(CALL, gas=None))
+    assert len(asked) == 5
+    assert node.accepted == []
+
+
+def test_send__node_that_hides_its_name__is_estimated() -> None:
+    node = FakeNode(call_gas=100_000)
+
+    def refuse() -> str:
+        raise RefusalError({"code": -32601, "message": "method not found"})
+
+    node.web3_clientVersion = refuse  # type: ignore[method-assign]
+    make(node).send(replace(CALL, gas=None))
+    assert [sent.fields["gas"] for sent in node.accepted] == [275_000]
 
 
 def test_send__to_another_node__is_estimated() -> None:

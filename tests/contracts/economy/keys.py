@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from random import Random
+from string import ascii_letters
 from typing import Any
 
 import boa
@@ -246,4 +247,4 @@ class Keys(Epochs):
 
 def _text(chance: Random, most: int) -> str:
     """Nothing, one byte more or less than a word, as much as there is room for."""
-    return "x" * chance.choice((0, 1, 31, 32, 33, most - 1, most))
+    return chance.choice(ascii_letters) * chance.choice((0, 1, 31, 32, 33, most - 1, most))
