@@ -4,10 +4,8 @@
 import asyncio
 import json
 import os
-import subprocess
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from miners.errors import EngineAway
 from miners.remote import OipEngine
 from offchain.localnet.chain_process import free_port
 from offchain.subnets import vision
+from tests.miners.real_server import RealServer
 from tests.miners.worlds import FakeChain, endpoint_of, new_validator
 from tests.wire.worlds import PATIENT_S, in_loop, new_hotkey
 
@@ -34,7 +33,6 @@ pytestmark = [
         not MLSERVER.exists(), reason="make test-oip installs MLServer and runs this"
     ),
 ]
-START_S = 60.0
 RUNTIME = """
 import asyncio, onnxruntime
 from mlserver import MLModel
@@ -64,20 +62,13 @@ TENSORS = {
 }
 
 
-@dataclass
-class Server:
+@dataclass(kw_only=True)
+class Server(RealServer):
     """MLServer with one model under three names: `vision`, `nested` in its answers, and `bare`,
     which declares no tensors.
     """
 
-    folder: Path
     model: Path
-    port: int = field(default_factory=free_port)
-    process: "subprocess.Popen[bytes] | None" = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     def start(self, load_s: float = 0.0) -> None:
         self._write("settings.json", {
@@ -90,24 +81,10 @@ class Server:
             about = {"name": name, "implementation": "onnx_runtime.Onnx", "parameters": parameters}
             self._write(f"{name}/model-settings.json", about | (TENSORS if name != "bare" else {}))
         environment = os.environ | {"PYTHONPATH": str(self.folder)}
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [MLSERVER, "start", self.folder], env=environment, stdout=log, stderr=log
-            )
+        self.run([MLSERVER, "start", self.folder], environment)
 
     def wait(self, path: str = "/v2/models/vision/ready") -> None:
-        """Until `path` is answered with 200."""
-        end = time.monotonic() + START_S
-        while self._status(path) != 200:
-            assert self.process is not None
-            assert self.process.poll() is None, (self.folder / "log").read_text()[-2_000:]
-            assert time.monotonic() < end, (self.folder / "log").read_text()[-2_000:]
-            time.sleep(0.05)
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+        self.wait_for(path)
 
     def engine(self, name: str = "vision") -> OipEngine:
         return OipEngine(self.url, name, vision.MODEL, model_hash(self.model.read_bytes()))
@@ -117,16 +94,10 @@ class Server:
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(content))
 
-    def _status(self, path: str) -> int:
-        try:
-            return httpx.get(self.url + path, trust_env=False).status_code
-        except httpx.TransportError:
-            return 0
-
 
 @pytest.fixture(scope="module")
 def server(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = Server(tmp_path_factory.mktemp("mlserver"), models / "cnn.onnx")
+    made = Server(folder=tmp_path_factory.mktemp("mlserver"), model=models / "cnn.onnx")
     made.start()
     try:
         made.wait()
@@ -241,7 +212,7 @@ def test_oip_server__killed_and_loading_again__edge_says_503_and_comes_back(
             assert await ask() == (503, '{"error":"the engine does not answer"}')
             server.start(load_s=5.0)
             await asyncio.to_thread(server.wait, "/v2/models/vision")  # listens, and has no model
-            assert server._status("/v2/models/vision/ready") == 400
+            assert server.status("/v2/models/vision/ready") == 400
             assert await ask() == (503, '{"error":"the engine does not answer"}')
             await asyncio.to_thread(server.wait)
             assert (await ask())[0] == 200

@@ -7,10 +7,9 @@ import asyncio
 import json
 import os
 import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,8 @@ from miners.errors import EngineAway
 from miners.llm import Sampling
 from miners.llm.folder import folder_hash
 from miners.openai_engine import OpenAiEngine
-from offchain.localnet.chain_process import free_port
 from offchain.subnets.text import Complete, Turn
+from tests.miners.real_server import START_S, RealServer
 from tests.miners.worlds import FakeChain, endpoint_of, new_validator
 from tests.wire.worlds import PATIENT_S, in_loop, new_hotkey
 
@@ -37,7 +36,6 @@ pytestmark = [
         reason="make test-openai installs transformers and runs this",
     ),
 ]
-START_S = 60.0
 PROMPT = "The assert statement is "
 TURNS = (Turn("system", "Be brief."), Turn("user", "assert?"))
 LENGTH = 24
@@ -75,17 +73,10 @@ print(json.dumps(tokens.decode(made[0, asked["input_ids"].shape[1]:])))
 
 
 @dataclass
-class Server:
+class Server(RealServer):
     """`transformers serve` with one model, named by its folder, and what it says to PROMPT."""
 
-    folder: Path
-    port: int = field(default_factory=free_port)
-    process: "subprocess.Popen[bytes] | None" = None
     says: str = ""
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     @property
     def model(self) -> str:
@@ -102,22 +93,10 @@ class Server:
     def start(self) -> None:
         command = [BIN / "transformers", "serve", self.model, "--device", "cpu"]
         command += ["--host", "127.0.0.1", "--port", str(self.port)]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, env=_environment(), stdout=log, stderr=log)
+        self.run(command, _environment())
 
     def wait(self) -> None:
-        """Until the server answers."""
-        end = time.monotonic() + START_S
-        while not self._is_up():
-            assert self.process is not None
-            assert self.process.poll() is None, (self.folder / "log").read_text()[-2_000:]
-            assert time.monotonic() < end, (self.folder / "log").read_text()[-2_000:]
-            time.sleep(0.05)
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+        self.wait_for("/v1/models")
 
     @asynccontextmanager
     async def engine(self, model: str = "", **options: Any) -> AsyncIterator[OpenAiEngine]:
@@ -127,12 +106,6 @@ class Server:
         finally:
             made.close()
             await asyncio.sleep(0.01)
-
-    def _is_up(self) -> bool:
-        try:
-            return httpx.get(f"{self.url}/v1/models", trust_env=False).status_code == 200
-        except httpx.TransportError:
-            return False
 
 
 def _environment() -> dict[str, str]:
