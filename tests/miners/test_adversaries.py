@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from miners import Miner, Settings
+from miners import Miner
 from offchain.localnet.adversaries import Friend, ask_friend, random_miner, relay_miner
 from offchain.localnet.distance import HOST, ONE_WAY_S, line
 from offchain.subnets import vision
 from offchain.subnets.base import Commitment, copied_or_missing, score_safely, task_seed
 from offchain.wire import Dendrite, Endpoint, LocalHotkey
-from tests.miners.worlds import FakeChain, endpoint_of, new_validator
-from tests.wire.worlds import DOMAIN, PATIENT_S, in_loop, new_hotkey
+from tests.miners.worlds import FakeChain, endpoint_of, here, new_validator
+from tests.wire.worlds import DOMAIN, PATIENT_S, in_loop, new_hotkey, patient
 
-HERE = Settings(host="127.0.0.1")
+HERE = here()
 SLOWER = 3
 ROUNDS = 7
 
@@ -83,6 +83,7 @@ def test_I3_relay__brings_the_victims_answers_but_late_and_under_a_taken_hash(
                 DOMAIN,
                 chain_time=relay_chain.chain_time,
                 egress=honest._egress,
+                limits=patient(),
             )
             async with far_away(friend_there) as friend_far:
                 ask = ask_friend(relay_dendrite, friend_far)

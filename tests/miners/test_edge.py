@@ -11,7 +11,7 @@ import pytest
 from miners import Miner, MinerError, Settings
 from miners.edge import MAX_BODY_BYTES, Edge
 from offchain.wire import Endpoint
-from tests.miners.worlds import FakeChain, new_validator, vision_model
+from tests.miners.worlds import FakeChain, here, new_validator, vision_model
 from tests.wire.worlds import PATIENT_S, in_loop, new_hotkey, until
 
 IMAGES = np.random.default_rng(0).random((3, 8, 8)).astype(np.float32)
@@ -19,7 +19,7 @@ IMAGES = np.random.default_rng(0).random((3, 8, 8)).astype(np.float32)
 
 @asynccontextmanager
 async def served(token: str = "") -> AsyncIterator[tuple[Miner, httpx.AsyncClient]]:
-    settings = Settings(host="127.0.0.1", http_port=0, http_token=token)
+    settings = here(http_port=0, http_token=token)
     content = vision_model().SerializeToString()
     miner = await Miner.from_bytes(content).start(FakeChain(), new_hotkey(), settings)
     assert miner.edge is not None

@@ -23,11 +23,11 @@ from offchain.protocol.errors import ChainError, ConfigError
 from offchain.subnets import vision
 from offchain.subnets.base import score_safely, task_seed
 from offchain.wire import Code, Domain, LocalHotkey, Tensor, WireConfigError, check_evidence
-from tests.miners.worlds import FakeChain, endpoint_of, new_validator, vision_model
+from tests.miners.worlds import FakeChain, endpoint_of, here, new_validator, vision_model
 from tests.wire.worlds import PATIENT_S, in_loop, until
 
 ROOT = Path(__file__).parents[2]
-HERE = Settings(host="127.0.0.1", refresh_s=0.02)
+HERE = here(refresh_s=0.02)
 
 
 def a_file(folder: Path) -> Path:
@@ -72,7 +72,7 @@ def test_miners__of_different_quality__score_in_that_order(models: Path) -> None
 async def test_start__order__register_commit_then_publish() -> None:
     chain, key = FakeChain(uid=None), hotkey()
     content = vision_model().SerializeToString()
-    settings = Settings(host="127.0.0.1", max_burn_rao=10, refresh_s=0.02)
+    settings = here(max_burn_rao=10, refresh_s=0.02)
     miner = await Miner.from_bytes(content).start(chain, key, settings)
     assert chain.sent == ["register", "commit_model", "serve_axon"]
     assert chain.model == model_hash(content)
@@ -103,7 +103,7 @@ async def test_start__unregistered_without_a_burn__sends_nothing() -> None:
 @in_loop
 async def test_start__burn_too_high__sends_nothing() -> None:
     chain = FakeChain(uid=None, burn_rao=100)
-    settings = Settings(host="127.0.0.1", max_burn_rao=99)
+    settings = here(max_burn_rao=99)
     with pytest.raises(ConfigError, match="burn is 100"):
         await Miner.from_bytes(vision_model().SerializeToString()).start(chain, hotkey(), settings)
     assert chain.sent == []
@@ -115,7 +115,7 @@ async def test_start__port_taken__sends_nothing() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         chain = FakeChain(uid=None)
-        settings = Settings(host="127.0.0.1", port=taken.getsockname()[1], max_burn_rao=99)
+        settings = here(port=taken.getsockname()[1], max_burn_rao=99)
         with pytest.raises(WireConfigError, match="cannot open") as told:
             await Miner.from_bytes(vision_model().SerializeToString()).start(
                 chain, hotkey(), settings

@@ -14,7 +14,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from miners import Miner, ModelError, Settings
+from miners import Miner, ModelError
 from miners.checks import model_hash
 from miners.engines import EngineChoice, EngineName, make_miner
 from miners.errors import EngineAway
@@ -22,7 +22,7 @@ from miners.remote import OipEngine
 from offchain.localnet.chain_process import free_port
 from offchain.subnets import vision
 from tests.miners.real_server import RealServer
-from tests.miners.worlds import FakeChain, endpoint_of, new_validator
+from tests.miners.worlds import FakeChain, endpoint_of, here, new_validator
 from tests.wire.worlds import PATIENT_S, in_loop, new_hotkey
 
 # an environment of its own: MLServer wants other versions than the project
@@ -115,7 +115,7 @@ def test_oip_server__whole_miner__bits_of_onnxruntime_here(server: Server) -> No
     async def run() -> None:
         chain, key = FakeChain(), new_hotkey()
         choice = EngineChoice(server.model, EngineName.OIP, url=server.url, model="vision")
-        miner = await make_miner(choice).start(chain, key, Settings(host="127.0.0.1"))
+        miner = await make_miner(choice).start(chain, key, here())
         assert chain.model == model_hash(server.model.read_bytes())
         _, dendrite = new_validator(chain)
         tasks = vision.tasks(bytes(32), range(40))
@@ -191,7 +191,7 @@ def test_oip_server__killed_and_loading_again__edge_says_503_and_comes_back(
 ) -> None:
     @in_loop
     async def run() -> None:
-        settings = Settings(host="127.0.0.1", http_port=0)
+        settings = here(http_port=0)
         miner = Miner.from_engine(server.engine())
         await miner.start(FakeChain(), new_hotkey(), settings)
         assert miner.edge is not None

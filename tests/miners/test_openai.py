@@ -14,14 +14,14 @@ import httpx
 import pytest
 from aiohttp import web
 
-from miners import Miner, ModelError, Settings
+from miners import Miner, ModelError
 from miners.errors import EngineAway, RequestError
 from miners.llm import Sampling, open_decoder
 from miners.llm.folder import folder_hash
 from miners.openai_engine import OpenAiEngine
 from offchain.subnets.text import Complete, Turn
 from offchain.wire import Busy, Code
-from tests.miners.worlds import FakeChain, endpoint_of, new_validator
+from tests.miners.worlds import FakeChain, endpoint_of, here, new_validator
 from tests.wire.worlds import PATIENT_S, in_loop, new_hotkey, until
 
 PROMPT = "The assert statement is a convenient way to "
@@ -33,7 +33,7 @@ async def served(
     decoder: Path, token: str = "", **options: Any
 ) -> AsyncIterator[tuple[Miner, str]]:
     """A miner with an edge that speaks OpenAI, and its address."""
-    settings = Settings(host="127.0.0.1", http_port=0, http_token=token)
+    settings = here(http_port=0, http_token=token)
     miner = Miner.from_engine(open_decoder(decoder, **options), "text")
     await miner.start(FakeChain(), new_hotkey(), settings)
     assert miner.edge is not None
@@ -101,9 +101,7 @@ async def test_miner__before_a_server__streams_and_commits_what_it_was_told(deco
     async with served(decoder, TOKEN) as (_, url):
         chain, key = FakeChain(), new_hotkey()
         engine = OpenAiEngine(url, "text", folder_hash(decoder), token=TOKEN)
-        front = await Miner.from_engine(engine, "text").start(
-            chain, key, Settings(host="127.0.0.1")
-        )
+        front = await Miner.from_engine(engine, "text").start(chain, key, here())
         assert chain.model == folder_hash(decoder)
         _, dendrite = new_validator(chain)
         question = Complete(prompts=(PROMPT,), max_tokens=60, stream=True)
@@ -429,7 +427,7 @@ def test_edge__server_down__says_503_before_the_first_byte(stream: bool) -> None
     @in_loop
     async def run() -> None:
         async with spoiled(_lists("text", 503)) as engine, http_client() as client:
-            settings = Settings(host="127.0.0.1", http_port=0)
+            settings = here(http_port=0)
             miner = Miner.from_engine(engine, "text")
             await miner.start(FakeChain(), new_hotkey(), settings)
             assert miner.edge is not None
@@ -446,9 +444,7 @@ def test_edge__server_down__says_503_before_the_first_byte(stream: bool) -> None
 async def test_miner__server_busy__passes_it_on() -> None:
     async with spoiled(_lists("text", 503)) as engine:
         chain, key = FakeChain(), new_hotkey()
-        miner = await Miner.from_engine(engine, "text").start(
-            chain, key, Settings(host="127.0.0.1")
-        )
+        miner = await Miner.from_engine(engine, "text").start(chain, key, here())
         _, dendrite = new_validator(chain)
         question = Complete(prompts=("x",))
         (reply,) = await dendrite.query([(endpoint_of(chain, key), question)], PATIENT_S)

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from miners import Miner, ModelError, Settings
+from miners import Miner, ModelError
 from miners.engines import EngineChoice, EngineName, make_miner
 from miners.errors import EngineAway
 from miners.llm import Sampling
@@ -24,7 +24,7 @@ from miners.llm.folder import folder_hash
 from miners.openai_engine import OpenAiEngine
 from offchain.subnets.text import Complete, Turn
 from tests.miners.real_server import START_S, RealServer
-from tests.miners.worlds import FakeChain, endpoint_of, new_validator
+from tests.miners.worlds import FakeChain, endpoint_of, here, new_validator
 from tests.wire.worlds import PATIENT_S, in_loop, new_hotkey
 
 # an environment of its own over this one: transformers wants newer packages
@@ -137,7 +137,7 @@ def test_openai_server__whole_miner__streams_what_the_model_says(server: Server)
         chain, key = FakeChain(), new_hotkey()
         folder = Path(server.model)
         choice = EngineChoice(folder, EngineName.OPENAI, url=server.url, model=server.model)
-        miner = await make_miner(choice).start(chain, key, Settings(host="127.0.0.1"))
+        miner = await make_miner(choice).start(chain, key, here())
         assert chain.model == folder_hash(folder)
         _, dendrite = new_validator(chain)
         there = endpoint_of(chain, key)
@@ -257,7 +257,7 @@ def test_openai_server__killed_and_started_again__edge_says_503_and_comes_back(
 ) -> None:
     @in_loop
     async def run() -> None:
-        settings = Settings(host="127.0.0.1", http_port=0)
+        settings = here(http_port=0)
         async with server.engine() as engine:
             miner = await Miner.from_engine(engine, "text").start(
                 FakeChain(), new_hotkey(), settings

@@ -6,12 +6,12 @@ import os
 import aiohttp
 import pytest
 
-from miners import ClaimPolicy, Miner, Settings
+from miners import ClaimPolicy, Miner
 from miners.payday import Payday
 from offchain.chain.errors import InsufficientFunds
 from offchain.protocol.errors import ChainError
 from offchain.wire import LocalHotkey
-from tests.miners.worlds import FakeChain, vision_model
+from tests.miners.worlds import FakeChain, here, vision_model
 from tests.wire.worlds import in_loop, until
 
 GWEI = 10**9
@@ -73,7 +73,7 @@ async def test_payday__claim_fails__told_and_tried_again_next_epoch(fault: Excep
 @in_loop
 async def test_miner__serving__claims_and_shows_it_in_its_metrics() -> None:
     chain = FakeChain(running=1, owed_rao=11)
-    settings = Settings(host="127.0.0.1", refresh_s=0.02, http_port=0)
+    settings = here(refresh_s=0.02, http_port=0)
     miner = Miner.from_bytes(vision_model().SerializeToString())
     await miner.start(chain, LocalHotkey(os.urandom(32)), settings)
     await until(lambda: "claim 11" in chain.sent)
@@ -93,7 +93,7 @@ async def test_miner__serving__claims_and_shows_it_in_its_metrics() -> None:
 @in_loop
 async def test_miner__no_claim__leaves_the_pay_where_it_is() -> None:
     chain = FakeChain(running=1, owed_rao=11)
-    settings = Settings(host="127.0.0.1", refresh_s=0.02, claim=None)
+    settings = here(refresh_s=0.02, claim=None)
     miner = Miner.from_bytes(vision_model().SerializeToString())
     await miner.start(chain, LocalHotkey(os.urandom(32)), settings)
     await until(lambda: chain.refreshed >= 5)

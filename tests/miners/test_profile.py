@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from miners import Miner, Settings, profile
+from miners import Miner, profile
 from miners.profile import Profile, describe, profile_here
 from tests.miners.test_edge import served
-from tests.miners.worlds import FakeChain, vision_model
+from tests.miners.worlds import FakeChain, here, vision_model
 from tests.wire.worlds import in_loop, new_hotkey
 
 CONTENT = vision_model().SerializeToString()
-HERE = Settings(host="127.0.0.1", claim=None)
+HERE = here(claim=None)
 
 
 def test_profile__json__is_canonical_and_read_by_anybody() -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from miners import Miner, MinerError, Settings
+from miners import Miner, MinerError
 from miners.publishing import Shelf
 from offchain.cli.app import run
 from offchain.subnets import text, vision
 from offchain.subnets.vision import Vision
 from offchain.wire.published import PART_BYTES, ModelPart, answer_part
-from tests.miners.worlds import FakeChain, vision_model
+from tests.miners.worlds import FakeChain, here, vision_model
 from tests.wire.worlds import in_loop, new_hotkey
 
 SENTENCE = "pays only models that validators can run again: serve it with --publish, or it scores 0"
@@ -38,7 +38,7 @@ async def test_start__publishing_required_and_not_done__refused_before_anything_
     model: Path,
 ) -> None:
     chain = FakeChain(uid=None)
-    settings = Settings(host="127.0.0.1", max_burn_rao=10**9)
+    settings = here(max_burn_rao=10**9)
     with pytest.raises(MinerError, match=SENTENCE) as caught:
         await Miner.from_onnx(model).start(chain, new_hotkey(), settings)
     assert caught.value.next_step == "Add --publish."
@@ -49,7 +49,7 @@ async def test_start__publishing_required_and_not_done__refused_before_anything_
 @in_loop
 async def test_start__publishing_required_and_done__serves(model: Path) -> None:
     chain = FakeChain()
-    settings = Settings(host="127.0.0.1", publish=True, claim=None)
+    settings = here(publish=True, claim=None)
     miner = await Miner.from_onnx(model).start(chain, new_hotkey(), settings)
     await miner.close()
     assert "serve_axon" in chain.sent
@@ -64,7 +64,7 @@ async def test_start__function_that_should_be_published__one_sentence(model: Pat
         return synapse
 
     with pytest.raises(MinerError, match="no model file to publish"):
-        await miner.start(FakeChain(), new_hotkey(), Settings(host="127.0.0.1", publish=True))
+        await miner.start(FakeChain(), new_hotkey(), here(publish=True))
 
 
 @pytest.mark.usefixtures("required")

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from miners import Engine, Miner, ModelError, Settings
+from miners import Engine, Miner, ModelError
 from miners.engines import EngineChoice, EngineName, make_miner
 from miners.ray_engine import RayEngine
 from offchain.subnets import vision
 from offchain.wire import Busy
-from tests.miners.worlds import FakeChain, endpoint_of, new_validator, vision_model
+from tests.miners.worlds import FakeChain, endpoint_of, here, new_validator, vision_model
 from tests.wire.worlds import PATIENT_S, new_hotkey
 
 CONTENT = vision_model().SerializeToString()
@@ -62,7 +62,7 @@ def engine() -> Iterator[RayEngine]:
 def test_ray__same_model__same_answers_through_the_whole_miner(engine: RayEngine) -> None:
     async def run() -> None:
         chain, key = FakeChain(), new_hotkey()
-        miner = await Miner.from_engine(engine).start(chain, key, Settings(host="127.0.0.1"))
+        miner = await Miner.from_engine(engine).start(chain, key, here())
         assert chain.model == engine.model_hash
         _, dendrite = new_validator(chain)
         tasks = vision.tasks(bytes(32), range(40))

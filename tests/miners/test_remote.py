@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from miners import Engine, Miner, MinerError, ModelError, Settings
+from miners import Engine, Miner, MinerError, ModelError
 from miners.checks import model_hash
 from miners.errors import EngineAway
 from miners.remote import OipEngine
 from offchain.subnets import vision
 from offchain.wire import Busy, Code
-from tests.miners.worlds import FakeChain, endpoint_of, new_validator, vision_model
+from tests.miners.worlds import FakeChain, endpoint_of, here, new_validator, vision_model
 from tests.wire.worlds import PATIENT_S, in_loop, new_hotkey
 
 CONTENT = vision_model().SerializeToString()
@@ -84,7 +84,7 @@ async def test_remote__same_model__same_answers_through_the_whole_miner() -> Non
         await engine.check()
         chain, key = FakeChain(), new_hotkey()
         miner = Miner.from_engine(engine)
-        await miner.start(chain, key, Settings(host="127.0.0.1"))
+        await miner.start(chain, key, here())
         assert chain.model == model_hash(CONTENT)
         _, dendrite = new_validator(chain)
         task = vision.tasks(bytes(32), [0])[0]
@@ -191,7 +191,7 @@ async def test_remote__server_down__leaves_nothing_open() -> None:
     engine = remote("http://127.0.0.1:1")
     chain = FakeChain(uid=None)
     with pytest.raises(ModelError, match="does not answer"):
-        await Miner.from_engine(engine).start(chain, new_hotkey(), Settings(host="127.0.0.1"))
+        await Miner.from_engine(engine).start(chain, new_hotkey(), here())
     assert engine._client is None
     assert chain.sent == []
 
@@ -217,7 +217,7 @@ async def test_remote__overloaded__passes_an_honest_busy_on() -> None:
     async with oip_server(lambda _answer: web.Response(status=503)) as url:
         chain, key = FakeChain(), new_hotkey()
         miner = Miner.from_engine(remote(url))
-        await miner.start(chain, key, Settings(host="127.0.0.1"))
+        await miner.start(chain, key, here())
         _, dendrite = new_validator(chain)
         task = vision.tasks(bytes(32), [0])[0]
         (reply,) = await dendrite.query([(endpoint_of(chain, key), task.synapse)], PATIENT_S)
@@ -239,7 +239,7 @@ def test_edge__server_down_meanwhile__says_503_and_comes_back(away: str) -> None
 
         async with oip_server(spoil) as url, httpx.AsyncClient(trust_env=False) as client:
             engine = remote(url)
-            settings = Settings(host="127.0.0.1", http_port=0)
+            settings = here(http_port=0)
             miner = await Miner.from_engine(engine).start(FakeChain(), new_hotkey(), settings)
             assert miner.edge is not None
 
@@ -266,7 +266,7 @@ async def test_remote__nobody_there_or_another_model__nothing_is_sent() -> None:
     chain = FakeChain(uid=None)
     miner = Miner.from_engine(remote("http://127.0.0.1:1"))
     with pytest.raises(ModelError, match="does not answer") as caught:
-        await miner.start(chain, new_hotkey(), Settings(host="127.0.0.1", max_burn_rao=99))
+        await miner.start(chain, new_hotkey(), here(max_burn_rao=99))
     assert caught.value.next_step
     assert chain.sent == []
     with pytest.raises(MinerError, match="swap"):

@@ -10,9 +10,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from miners import Settings
 from offchain.protocol.errors import ConfigError
 from offchain.wire import Dendrite, Domain, Egress, Endpoint, LocalHotkey
-from tests.wire.worlds import DOMAIN, START
+from tests.wire.worlds import DOMAIN, START, patient
 
 MODELS = Path(__file__).parents[2] / ".cache" / "models"
 
@@ -92,8 +93,16 @@ class FakeChain:
 def new_validator(chain: FakeChain) -> tuple[LocalHotkey, Dendrite]:
     hotkey = LocalHotkey(os.urandom(32))
     chain.seats.add(hotkey.address)
-    dendrite = Dendrite(hotkey, DOMAIN, chain_time=chain.chain_time, egress=Egress(localnet=True))
+    egress = Egress(localnet=True)
+    dendrite = Dendrite(
+        hotkey, DOMAIN, chain_time=chain.chain_time, egress=egress, limits=patient()
+    )
     return hotkey, dendrite
+
+
+def here(**changed: Any) -> Settings:
+    """Serve on loopback, without hurry."""
+    return Settings(**{"host": "127.0.0.1", "limits": patient(), **changed})
 
 
 def endpoint_of(chain: FakeChain, hotkey: LocalHotkey) -> Endpoint:

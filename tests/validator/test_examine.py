@@ -14,7 +14,7 @@ import pytest
 from offchain.subnets import vision
 from offchain.validator.examine import Examinee, Examiner
 from offchain.wire import Axon, Dendrite, Egress, Endpoint, LocalHotkey, Tensor
-from tests.wire.worlds import DOMAIN, PATIENT_S, START, in_loop, until
+from tests.wire.worlds import DOMAIN, PATIENT_S, START, in_loop, patient, until
 
 SEED = b"\7" * 32
 SUBNET: Any = SimpleNamespace(**vars(vision))
@@ -73,17 +73,22 @@ async def averages(
             has_seat=lambda _hotkey: True,
             stake_of=lambda _hotkey: 1,
             chain_time=lambda: START,
+            limits=patient(),
         )
         axon.attach(forward)
         await axon.serve("127.0.0.1")
         stack.push_async_callback(axon.close)
         examinees.append(Examinee(uid, 100 + uid, Endpoint(axon.hotkey, "127.0.0.1", axon.port)))
-    dendrite = Dendrite(validator, DOMAIN, chain_time=lambda: START, egress=Egress(localnet=True))
+    egress = Egress(localnet=True)
+    dendrite = Dendrite(
+        validator, DOMAIN, chain_time=lambda: START, egress=egress, limits=patient()
+    )
     stack.push_async_callback(dendrite.close)
     examiner = Examiner(SUBNET, dendrite, bytes(32), folder / "averages.json")
     marks: list[Any] = []
     for number in (1, 2):
         marks = await examiner.examine(examinees, SEED, number)
+        assert {"LATE", "UNREACHABLE"}.isdisjoint(mark.code for mark in marks)
     return examiner.averages({uid: 100 + uid for uid in forwards}), marks
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from miners import Miner, Settings
+from miners import Miner
 from miners.reexecute import reexecute
 from offchain.subnets.base import Commitment
 from offchain.validator.audit import Auditor
 from offchain.validator.examine import Examinee, Examiner
 from offchain.wire import Dendrite, Egress, LocalHotkey
-from tests.miners.worlds import FakeChain, endpoint_of
-from tests.wire.worlds import DOMAIN
+from tests.miners.worlds import FakeChain, endpoint_of, here
+from tests.wire.worlds import DOMAIN, patient
 
 SEED = b"\7" * 32
 
@@ -59,10 +59,12 @@ async def town(
     subnet.score = lambda task, answer, _: max(0.5, mechanism.score(task, answer, 0.0))
     chain, key, validator = FakeChain(), LocalHotkey(os.urandom(32)), LocalHotkey(os.urandom(32))
     chain.seats.add(validator.address)
-    settings = Settings(host="127.0.0.1", publish=publish, claim=None)
+    settings = here(publish=publish, claim=None)
     await miner.start(chain, key, settings)
     egress = Egress(localnet=True)
-    dendrite = Dendrite(validator, DOMAIN, chain_time=chain.chain_time, egress=egress)
+    dendrite = Dendrite(
+        validator, DOMAIN, chain_time=chain.chain_time, egress=egress, limits=patient()
+    )
     time = [0.0]
     auditor = Auditor(subnet, dendrite, folder / "audits", reexecute, lambda: time[0])
     examiner = Examiner(subnet, dendrite, bytes(32), folder / "averages.json", auditor)

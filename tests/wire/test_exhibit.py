@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from offchain.wire import Limits, ReceiptError
+from offchain.wire import ReceiptError
 from offchain.wire.evidence import verdict
 from offchain.wire.exhibit import Exhibit, check_exhibit
-from tests.wire.worlds import Double, Echo, in_loop, until, world
+from tests.wire.worlds import Double, Echo, in_loop, patient, until, world
 
-FAST = Limits(receipt_ms=20)
+FAST = patient(receipt_ms=20)
 
 
 async def in_parts(synapse: Double) -> AsyncIterator[Double]:

@@ -29,6 +29,7 @@ from tests.wire.worlds import (
     in_loop,
     new_hotkey,
     ones,
+    patient,
     until,
     world,
 )
@@ -294,7 +295,7 @@ async def test_I1_handshake__without_its_key__dropped_and_displaces_nobody() -> 
 
 @in_loop
 async def test_I2_connections_of_one_hotkey__capped_newest_wins() -> None:
-    async with world(Limits(connections_per_hotkey=2)) as w:
+    async with world(patient(connections_per_hotkey=2)) as w:
         dendrites = [w.new_dendrite() for _ in range(5)]
         for dendrite in dendrites:
             await dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
@@ -307,7 +308,7 @@ async def test_I2_connections_of_one_hotkey__capped_newest_wins() -> None:
 
 @in_loop
 async def test_I2_one_seat_opens_without_end__the_others_still_get_in() -> None:
-    async with world(Limits(connections=40, connections_per_hotkey=8)) as w:
+    async with world(patient(connections=40, connections_per_hotkey=8)) as w:
         hoarder = new_hotkey()
         w.chain.seats.add(hoarder.address)
         statuses, held = [], []
@@ -324,7 +325,7 @@ async def test_I2_one_seat_opens_without_end__the_others_still_get_in() -> None:
 
 @in_loop
 async def test_FI_29_connections__over_the_cap__busy_and_those_inside_are_served() -> None:
-    async with world(Limits(connections=2)) as w:
+    async with world(patient(connections=2)) as w:
         hotkeys = [new_hotkey() for _ in range(3)]
         w.chain.seats.update(hotkey.address for hotkey in hotkeys)
         callers = [w.new_dendrite(hotkey) for hotkey in hotkeys]
@@ -350,7 +351,7 @@ async def test_I5_bytes_in_flight__over_the_cap__busy_until_there_is_room() -> N
             await go_on.wait()
             return synapse
 
-        axon = w.new_axon(new_hotkey(), limits=Limits(inflight_bytes_per_hotkey=10_000))
+        axon = w.new_axon(new_hotkey(), limits=patient(inflight_bytes_per_hotkey=10_000))
         await axon.attach(slow).serve("127.0.0.1")
         there = Endpoint(axon.hotkey, "127.0.0.1", axon.port)
         small, large = Echo(x=ones(1_000)), Echo(x=ones(1_600))  # 4 and 6.4 kB
@@ -370,7 +371,7 @@ async def test_I5_one_hotkey_floods__it_is_told_busy_and_the_other_is_served() -
     async with world() as w:
         flooder = new_hotkey()
         w.chain.seats.add(flooder.address)
-        axon = w.new_axon(new_hotkey(), limits=Limits(inflight_per_hotkey=8))
+        axon = w.new_axon(new_hotkey(), limits=patient(inflight_per_hotkey=8))
         everybody_has_asked = asyncio.Event()
 
         async def forward(synapse: Double) -> Double:
@@ -402,7 +403,7 @@ async def test_I5_rate__over_the_bucket__busy_reconnecting_is_no_help(
     began = now = monotonic()
     for module in (axon_module, door_module):
         monkeypatch.setattr(module, "monotonic", lambda: now)
-    async with world(Limits(requests_per_s=20.0, burst=10)) as w:
+    async with world(patient(requests_per_s=20.0, burst=10)) as w:
         replies = await w.dendrite.query([(w.endpoint, Double(number=1))] * 30, PATIENT_S)
         assert sum(r.ok for r in replies) == 10
         again = w.new_dendrite()
@@ -428,7 +429,7 @@ async def test_I5_unpermitted_flood__costs_honest_callers_little() -> None:
 
 @in_loop
 async def test_I6_caller_that_does_not_read__dropped_and_memory_returned() -> None:
-    limits = Limits(send_buffer_bytes=4 * 2**20, inflight_per_hotkey=10_000)
+    limits = patient(send_buffer_bytes=4 * 2**20, inflight_per_hotkey=10_000)
     async with world(limits) as w, raw_caller(w) as (transport, session):
         axon_links = w.axon._door.all_links
         transport.underlying_transport.pause_reading()
@@ -447,7 +448,7 @@ async def test_I6_caller_that_does_not_read__dropped_and_memory_returned() -> No
 
 @in_loop
 async def test_I2_twenty_thousand_requests__leave_no_state_behind() -> None:
-    async with world(Limits(receipt_every=256)) as w:
+    async with world(patient(receipt_every=256)) as w:
         await w.dendrite.query([(w.endpoint, Double(number=1))] * 200, PATIENT_S)
         before = rss_mib()
         for _ in range(100):
@@ -460,7 +461,7 @@ async def test_I2_twenty_thousand_requests__leave_no_state_behind() -> None:
 
 @in_loop
 async def test_fragments__from_a_proxy__are_joined_up_to_the_cap() -> None:
-    async with world(Limits(message_bytes=100_000)) as w, raw_caller(w) as (transport, session):
+    async with world(patient(message_bytes=100_000)) as w, raw_caller(w) as (transport, session):
         from blake3 import blake3
 
         body = msgspec.msgpack.encode({"number": 21})

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from offchain.wire import Evidence, Limits, ReceiptError, check_equivocation, check_evidence
+from offchain.wire import Evidence, ReceiptError, check_equivocation, check_evidence
 from offchain.wire.evidence import verdict
 from offchain.wire.frames import Receipt
 from offchain.wire.receipts import (
@@ -29,11 +29,12 @@ from tests.wire.worlds import (
     LocalHotkey,
     in_loop,
     new_hotkey,
+    patient,
     until,
     world,
 )
 
-FAST = Limits(receipt_every=8, receipt_ms=50)
+FAST = patient(receipt_every=8, receipt_ms=50)
 
 
 @given(st.integers(1, 70), st.data())
@@ -87,7 +88,7 @@ async def test_receipt__on_receipt__sees_every_batch() -> None:
 
 @in_loop
 async def test_receipt__axon_closes__the_last_ones_still_come() -> None:
-    async with world(Limits(receipt_every=1_000, receipt_ms=60_000)) as w:
+    async with world(patient(receipt_every=1_000, receipt_ms=60_000)) as w:
         reply = await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
         assert reply.evidence() is None
         await w.axon.close()
@@ -110,7 +111,7 @@ def test_receipt__false__ends_the_connection(lie: str) -> None:
     @in_loop
     async def run() -> None:
         # no timer sends the true receipt before the false one
-        async with world(Limits(receipt_every=1_000, receipt_ms=10**7)) as w:
+        async with world(patient(receipt_every=1_000, receipt_ms=10**7)) as w:
             reply = await w.dendrite.call(w.endpoint, Double(number=1), PATIENT_S)
             link = w.axon._door.all_links()[0]
             leaves = link._leaves
@@ -137,7 +138,7 @@ def test_receipt__false__ends_the_connection(lie: str) -> None:
 
 @in_loop
 async def test_receipt__never_sent__the_caller_hangs_up() -> None:
-    async with world(Limits(receipt_every=10_000, receipt_ms=10**7, unreceipted=50)) as w:
+    async with world(patient(receipt_every=10_000, receipt_ms=10**7, unreceipted=50)) as w:
         questions = [(w.endpoint, Double(number=n)) for n in range(40)]
         assert all(r.ok for r in await w.dendrite.query(questions, PATIENT_S))
         first = w.dendrite._links[w.endpoint]

@@ -14,13 +14,23 @@ from offchain.wire import (
     Domain,
     Egress,
     Endpoint,
-    Limits,
     Synapse,
     Tensor,
     WireConfigError,
 )
 from offchain.wire.synapse import codec
-from tests.wire.worlds import PATIENT_S, Double, Echo, echo, in_loop, new_hotkey, ones, until, world
+from tests.wire.worlds import (
+    PATIENT_S,
+    Double,
+    Echo,
+    echo,
+    in_loop,
+    new_hotkey,
+    ones,
+    patient,
+    until,
+    world,
+)
 
 
 @in_loop
@@ -189,7 +199,7 @@ async def test_blacklist__says_yes__denied() -> None:
 @in_loop
 async def test_priority__when_full__the_lowest_are_told_busy_and_the_highest_go_first() -> None:
     async with world() as w:
-        axon = w.new_axon(new_hotkey(), limits=Limits(running=1, queued=2))
+        axon = w.new_axon(new_hotkey(), limits=patient(running=1, queued=2))
         order, gate = [], asyncio.Event()
 
         async def forward(synapse: Double) -> Double:
@@ -307,7 +317,7 @@ async def test_forward__returns_a_future_or_nothing_of_use__handled() -> None:
 @in_loop
 async def test_queue__of_handlers_that_answer_at_once__does_not_nest() -> None:
     async with world() as w:
-        axon = w.new_axon(new_hotkey(), limits=Limits(running=1, queued=5_000))
+        axon = w.new_axon(new_hotkey(), limits=patient(running=1, queued=5_000))
         gate = asyncio.get_running_loop().create_future()
 
         def forward(synapse: Double) -> object:
@@ -317,7 +327,7 @@ async def test_queue__of_handlers_that_answer_at_once__does_not_nest() -> None:
         axon.attach(forward)
         await axon.serve("127.0.0.1")
         there = Endpoint(axon.hotkey, "127.0.0.1", axon.port)
-        limits = Limits(inflight_per_hotkey=5_000)
+        limits = patient(inflight_per_hotkey=5_000)
         axon.limits = limits
         questions = [(there, Double(number=n)) for n in range(2_000)]
         asking = asyncio.create_task(w.dendrite.query(questions, PATIENT_S))

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from blake3 import blake3
 
-from offchain.wire import CallError, Code, Endpoint, Limits, Synapse, check_evidence
+from offchain.wire import CallError, Code, Endpoint, Synapse, check_evidence
 from offchain.wire.frames import Answer, Part, encode_head
 from tests.wire.shims import lying_miner
 from tests.wire.test_hostile_miners import Liar
-from tests.wire.worlds import PATIENT_S, Double, World, in_loop, new_hotkey, until, world
+from tests.wire.worlds import PATIENT_S, Double, World, in_loop, new_hotkey, patient, until, world
 
 
 class Count(Synapse):
@@ -66,7 +66,7 @@ async def test_stream__parts__come_in_order_and_as_they_are_made() -> None:
 
 @in_loop
 async def test_stream__receipt__covers_all_parts() -> None:
-    async with world(Limits(receipt_ms=20)) as w, counting(w) as (there, _):
+    async with world(patient(receipt_ms=20)) as w, counting(w) as (there, _):
         replies = [reply async for reply in w.dendrite.stream(there, Count(upto=3), PATIENT_S)]
         await until(lambda: replies[-1].evidence() is not None)
         evidence = replies[0].evidence()
@@ -180,7 +180,7 @@ STREAM_LIES = {
 def test_I7_stream__hostile__costs_the_liar_its_own_answer(name: str) -> None:
     @in_loop
     async def run() -> None:
-        liar, limits = new_hotkey(), Limits(parts=10, stream_bytes=1_000)
+        liar, limits = new_hotkey(), patient(parts=10, stream_bytes=1_000)
         async with (
             world(limits) as w,
             lying_miner(liar, lambda keys: Liar(keys, STREAM_LIES[name])) as port,

@@ -31,6 +31,11 @@ PATIENT_S = 40.0
 HANGS_S = 120.0
 
 
+def patient(**changed: Any) -> Limits:
+    """The usual limits, but for the patience with a handshake."""
+    return Limits(**{"handshake_s": PATIENT_S, **changed})
+
+
 class Echo(Synapse):
     ANSWERS: ClassVar[tuple[str, ...]] = ("y",)
 
@@ -104,12 +109,13 @@ class World:
             has_seat=self.chain.has_seat,
             stake_of=self.chain.stake_of,
             chain_time=self.chain.chain_time,
-            **options,
+            **{"limits": patient(), **options},
         )
 
     def new_dendrite(self, hotkey: LocalHotkey | None = None, **options: Any) -> Dendrite:
         options = {
             "domain": DOMAIN,
+            "limits": patient(),
             "chain_time": self.chain.chain_time,
             "egress": Egress(localnet=True, dials_per_ip_per_s=1_000.0),
             **options,
@@ -122,6 +128,7 @@ async def world(limits: Limits | None = None, **dendrite_options: Any) -> AsyncI
     chain = Chain()
     miner, validator = new_hotkey(), new_hotkey()
     chain.seats.add(validator.address)
+    limits = limits or patient()
     w = World(chain, miner, validator, None, None)  # type: ignore[arg-type]
     w.axon = w.new_axon(limits=limits).attach(echo).attach(double)
     await w.axon.serve("127.0.0.1")

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from blake3 import blake3
 
-from miners import Miner, MinerError, Settings
+from miners import Miner, MinerError
 from miners.engines import EngineChoice, EngineName, make_miner
 from miners.llm import Sampling, open_decoder
 from miners.llm.engine import DecoderEngine
@@ -22,8 +22,8 @@ from offchain.subnets.base import score_safely
 from offchain.subnets.text import Complete, Turn
 from offchain.wire import CallError, Code, Dendrite, Endpoint, Limits, check_evidence
 from tests.miners.llm.test_engine import slow_down
-from tests.miners.worlds import FakeChain, endpoint_of, new_validator, vision_model
-from tests.wire.worlds import PATIENT_S, in_loop, new_hotkey, until
+from tests.miners.worlds import FakeChain, endpoint_of, here, new_validator, vision_model
+from tests.wire.worlds import PATIENT_S, in_loop, new_hotkey, patient, until
 
 PROMPT = "The assert statement is a convenient way to "
 
@@ -34,7 +34,7 @@ async def asked(
 ) -> AsyncIterator[tuple[Miner, Dendrite, Endpoint]]:
     chain, key = FakeChain(), new_hotkey()
     miner = Miner.from_engine(open_decoder(decoder, **options), "text")
-    await miner.start(chain, key, Settings(host="127.0.0.1", limits=limits))
+    await miner.start(chain, key, here(limits=limits or patient()))
     assert chain.model == folder_hash(decoder)
     _, dendrite = new_validator(chain)
     try:
@@ -68,7 +68,7 @@ async def test_stream__parts__make_up_the_answer_and_the_last_repeats_it_whole(
 
 @in_loop
 async def test_stream__receipt__signs_the_whole_answer(decoder: Path) -> None:
-    async with asked(decoder, Limits(receipt_ms=20)) as (miner, dendrite, there):
+    async with asked(decoder, patient(receipt_ms=20)) as (miner, dendrite, there):
         question = Complete(prompts=(PROMPT,), max_tokens=30, stream=True)
         replies = [reply async for reply in dendrite.stream(there, question, PATIENT_S)]
         await until(lambda: replies[-1].evidence() is not None)
@@ -268,7 +268,7 @@ def test_I7_score__answer_of_another_shape__is_nothing(texts: list[str] | None) 
 async def test_swap__while_answers_are_written__none_is_lost_and_each_names_its_decoder(
     decoder: Path, small_decoder: Path
 ) -> None:
-    async with asked(decoder, Limits(receipt_ms=20)) as (miner, dendrite, there):
+    async with asked(decoder, patient(receipt_ms=20)) as (miner, dendrite, there):
         miner._folder = decoder
         old = miner.engine
         first, second = folder_hash(decoder), folder_hash(small_decoder)
@@ -309,7 +309,7 @@ async def test_swap__published_decoder__both_are_given_away(
 ) -> None:
     chain, key = FakeChain(), new_hotkey()
     miner = Miner.from_decoder(decoder)
-    await miner.start(chain, key, Settings(host="127.0.0.1", publish=True, claim=None))
+    await miner.start(chain, key, here(publish=True, claim=None))
     await miner.swap(small_decoder)
     assert {folder_hash(decoder), folder_hash(small_decoder)} <= set(miner._shelf.files)
     await miner.close()
