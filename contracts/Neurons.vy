@@ -105,6 +105,7 @@ def __init__(
     @param tick_seconds Seconds of a tick.
     """
     ticks.__init__(genesis_at, tick_seconds)
+    burn_price.__init__()
     TAO = IERC20(tao)
     EMISSION = IEmission(emission)
     STAKING = IStaking(staking)

@@ -29,9 +29,10 @@ MIN_NON_IMMUNE: constant(uint256) = 10
 @deploy
 def __init__():
     """
-    @notice Nothing to set.
+    @notice burn_price.__init__.
     """
-    pass
+    burn_price.__init__()
+
 
 @external
 def replace(netuid: uint256, uid: uint256, boundary: uint256) -> uint256:

@@ -5,8 +5,9 @@
 @title Burn price
 @license AGPL-3.0-only
 @notice What a registration costs: half as much after every half-life without a sale, and more
-        by a factor after each (mechanics 5.2). Bittensor multiplies once per block; here n
-        ticks are one multiplication by the n-th power. Twin: offchain/protocol/burn_price.py.
+        by a factor after each (mechanics 5.2). Like Bittensor's it is multiplied by the factor
+        and rounded down once per tick, which is done when somebody asks; ticks after the first
+        EXACT_TICKS are one multiplication by a power. Twin: offchain/protocol/burn_price.py.
 @custom:invariant The price lies between the subnet's floor and cap.
 """
 
@@ -14,7 +15,10 @@ from contracts.modules import constants as c
 
 # price of the first registration in a new subnet (Bittensor's DefaultNeuronBurnCost)
 INITIAL_BURN_RAO: constant(uint256) = c.RAO_PER_TAO
-# the default half-life's factor, so that hardly anybody pays for the search
+# Bounds the gas of a registration, at 137 each. With the default numbers it takes 6,340 from the
+# cap to the floor.
+EXACT_TICKS: constant(uint256) = 8_192
+# what most subnets keep: hardly anybody pays for the search
 DEFAULT_HALF_LIFE: constant(uint256) = 360
 DEFAULT_FACTOR: constant(uint256) = 4_286_705_684
 
@@ -23,8 +27,16 @@ _MAX_BITS: constant(uint256) = 64
 
 # price after the latest sale 128 | its tick 128; 0 = nothing sold yet
 _sales: HashMap[uint256, uint256]
-# factor of a half-life, once somebody has paid for the search
+# Q32 factor of a half-life, once somebody has paid for the search
 _factors: HashMap[uint256, uint256]
+
+
+@deploy
+def __init__():
+    """
+    @notice The default half-life's factor is known.
+    """
+    self._factors[DEFAULT_HALF_LIFE] = DEFAULT_FACTOR
 
 
 @internal
@@ -49,8 +61,7 @@ def _learn(half_life: uint256):
     """
     @notice Keep the factor of a half-life, so that the search is paid for once.
     """
-    if half_life != DEFAULT_HALF_LIFE and self._factors[half_life] == 0:
-        self._factors[half_life] = self._search(half_life)
+    self._factors[half_life] = self._factor(half_life)
 
 
 @internal
@@ -72,8 +83,16 @@ def _quote(
     if sale != 0:
         price_rao = sale >> 128
         since_tick = sale & (2**128 - 1)
+    factor: uint256 = self._factor(half_life)
+    remaining: uint256 = tick - since_tick
+    for _: uint256 in range(EXACT_TICKS):
+        if remaining == 0 or price_rao <= least_rao:
+            break
+        # SAFETY: prices are below 2**64 and factors below 2**32. Rounds down.
+        price_rao = unsafe_mul(price_rao, factor) >> 32
+        remaining = unsafe_sub(remaining, 1)
     # rounds down
-    price_rao = price_rao * self._power(self._factor(half_life), tick - since_tick) >> 32
+    price_rao = price_rao * self._power(factor, remaining) >> 32
     return min(max(price_rao, least_rao), most_rao)
 
 
@@ -83,8 +102,6 @@ def _factor(half_life: uint256) -> uint256:
     """
     @notice Q32 factor of one tick.
     """
-    if half_life == DEFAULT_HALF_LIFE:
-        return DEFAULT_FACTOR
     factor: uint256 = self._factors[half_life]
     if factor == 0:
         factor = self._search(half_life)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Price of a registration: it decays by half-lives and jumps with every sale (mechanics 5.2).
 
-Twin of `contracts/modules/burn_price.vy`. Bittensor multiplies by the factor once per block and
-rounds down each time; here n ticks are one multiplication by the n-th power, so that nobody has to
-act in between (1e9 rao after one half-life of 360: 499,999,972 instead of 499,999,865).
+Twin of `contracts/modules/burn_price.vy`. As in Bittensor the price is multiplied by the factor and
+rounded down once per tick, but nobody has to act in between: the multiplications are made when
+somebody asks. Ticks after the first EXACT_TICKS are one multiplication by a power, which bounds the
+gas of a registration; with the default parameters the price is at its floor long before.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ _HALF = 1 << 31
 
 # Price of the first registration in a new subnet (Bittensor's DefaultNeuronBurnCost).
 INITIAL_BURN_RAO = RAO_PER_TAO
+# Ticks since the last sale that are computed one by one.
+EXACT_TICKS = 8_192
 
 
 def pow_q32(base: int, exponent: int) -> int:
@@ -41,9 +44,16 @@ def decay_factor_q32(half_life: int) -> int:
 
 
 def decayed_rao(price_rao: int, elapsed_ticks: int, half_life: int, least: int, most: int) -> Rao:
-    """A price after some ticks without a sale, clamped to [least, most]; rounds down."""
-    power = pow_q32(decay_factor_q32(half_life), elapsed_ticks)
-    return _clamped(price_rao * power >> 32, least, most)
+    """A price after some ticks without a sale, clamped to [least, most]; rounds down every tick,
+    and once for all ticks after EXACT_TICKS.
+    """
+    factor, remaining = decay_factor_q32(half_life), elapsed_ticks
+    for _ in range(EXACT_TICKS):
+        if remaining == 0 or price_rao <= least:
+            break
+        price_rao = price_rao * factor >> 32
+        remaining -= 1
+    return _clamped(price_rao * pow_q32(factor, remaining) >> 32, least, most)
 
 
 def raised_rao(price_rao: int, increase_ppm: int, least: int, most: int) -> Rao:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from offchain.protocol.burn_price import EXACT_TICKS
 from offchain.protocol.eras import FREEZE_PART, FREEZE_TICKS, MAX_TEMPO
 from offchain.protocol.hyperparameters import (
     DELAY_EPOCHS,
@@ -136,8 +137,11 @@ Fixed in the code or at the deployment (`mainnet` here); no vote moves them.
 
 - `min_burn_rao` <= 1 TAO <= `max_burn_rao`, so that no two changes put the floor above the cap;
   Bittensor's cap may be as low as 0.1 TAO.
-- The price of a registration falls by one multiplication for all ticks since the last sale, not by
-  one for each: 1 TAO is 499,999,972 rao after a half-life of 360 ticks, in Bittensor 499,999,865.
+- The price of a registration is multiplied and rounded down once a tick, as in Bittensor (1 TAO is
+  499,999,865 rao after a half-life of 360 ticks), for {EXACT_TICKS:,} ticks after the last sale.
+  The ticks after those are one multiplication together, so that no registration runs out of gas
+  (they add at most 1.2 million). With the default half-life, floor and cap the price is at its
+  floor by then; with a longer half-life it is off by less than 0.0002 TAO.
 """
 
 

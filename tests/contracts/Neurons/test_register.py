@@ -4,6 +4,7 @@
 import boa
 import pytest
 
+from offchain.protocol.burn_price import decayed_rao
 from offchain.protocol.hyperparameters import hyperparameter
 from offchain.protocol.identifiers import pack_registration_id
 from tests.contracts import life
@@ -108,7 +109,7 @@ def test_B1_price__decays_by_half_lives_and_stays_within_its_bounds(world, netui
     pay_and_register(world, netuid, "first")
     assert world.neurons.burn_rao(netuid) == 10**9 + 500  # capped, not 1.26 TAO
     world.warp(360)
-    assert world.neurons.burn_rao(netuid) == 500_000_222  # decayed_rao(10**9 + 500, 360, 360, ...)
+    assert world.neurons.burn_rao(netuid) == 500_000_114  # decayed_rao(10**9 + 500, 360, 360, ...)
     world.warp(360 * 40)
     assert world.neurons.burn_rao(netuid) == 500_000
 
@@ -118,10 +119,22 @@ def test_register__another_half_life__is_searched_once_and_kept(world, netuid):
     world.subnets.set_parameter(netuid, half_life, 7_200, sender=OWNER)
     pay_and_register(world, netuid, "first")
     searched = world.neurons._computation.get_gas_used()
-    world.warp(7_200)
-    assert world.neurons.burn_rao(netuid) == 629_999_884  # half of 1.26 TAO
     pay_and_register(world, netuid, "second")
     assert world.neurons._computation.get_gas_used() < searched - 60_000
+
+
+def test_B1_price__after_the_longest_time__is_asked_for_at_bounded_gas(world, netuid):
+    """8,192 multiplications and one power, whatever the owner has chosen."""
+    half_life = hyperparameter("burn_half_life_ticks").id
+    world.subnets.set_parameter(netuid, half_life, 36_100, sender=OWNER)
+    pay_and_register(world, netuid, "first")
+    pay_and_register(world, netuid, "second")
+    at_once = world.neurons._computation.get_gas_used()
+    world.warp(100_000)
+    price = world.neurons.burn_rao(netuid)
+    assert price == decayed_rao(1_260_000_000 * 126 // 100, 100_000, 36_100, 500_000, 100 * RAO)
+    pay_and_register(world, netuid, "third")
+    assert world.neurons._computation.get_gas_used() < at_once + 1_200_000
 
 
 @pytest.mark.parametrize(
