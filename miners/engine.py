@@ -147,7 +147,8 @@ class Engine:
         self._waiting: deque[_Job] = deque()
         self._rows_waiting = 0
         self._is_running = False
-        self._was_lone = False  # the batch before was one request
+        self._lone_batches = 0  # the latest ones, each of one request and nobody waiting
+        self._has_run_at_once = False  # in this turn of the loop
         self._work: SimpleQueue[tuple[asyncio.AbstractEventLoop, _Model, list[_Job]] | None] = (
             SimpleQueue()
         )
@@ -189,9 +190,14 @@ class Engine:
         self._waiting.append(job)
         self._rows_waiting += rows
         if not self._is_running:
-            # at the end of this turn of the loop: what arrives in it makes one batch
             self._is_running = True
-            loop.call_soon(self._next_batch, loop)
+            if self._lone_batches > 1 and not self._has_run_at_once:
+                # nobody else seems to ask: its caller need not wait for the turn to end
+                self._has_run_at_once = True
+                loop.call_soon(self._end_turn)
+                self._next_batch(loop)
+            else:  # at the end of this turn of the loop: what arrives in it makes one batch
+                loop.call_soon(self._next_batch, loop)
         return job.future
 
     def swap(self, content: bytes) -> bytes:
@@ -211,6 +217,9 @@ class Engine:
             if not job.future.done():
                 job.future.set_exception(Busy())
 
+    def _end_turn(self) -> None:
+        self._has_run_at_once = False
+
     def _next_batch(self, loop: asyncio.AbstractEventLoop) -> None:
         jobs: list[_Job] = []
         rows = 0
@@ -229,8 +238,8 @@ class Engine:
         model = self._model
         # of several callers one may be alone once, while the others read their answers
         is_lone = len(jobs) == 1 and not self._waiting
-        limit_s = LONE_S if is_lone and self._was_lone else INLINE_S
-        self._was_lone = is_lone
+        limit_s = LONE_S if is_lone and self._lone_batches else INLINE_S
+        self._lone_batches = self._lone_batches + 1 if is_lone else 0
         if rows * model.row_s < limit_s:
             self._finish(loop, model, jobs, _run_batch(model, jobs))
             return

@@ -117,7 +117,7 @@ class Dendrite:
     async def call(self, endpoint: Endpoint, synapse: S, timeout_s: float) -> Reply[S]:
         """Ask one miner; CallError if there is no good answer by the deadline."""
         messages, body, link, left = await self._prepare(endpoint, synapse, timeout_s)
-        number, asked = link.ask(messages.route, body, left)
+        number, asked = link.ask(messages.route, body, left, is_alone=True)
         timer = asyncio.get_running_loop().call_later(left, _expire, asked, endpoint)
         try:
             answer = await asked.future
@@ -137,7 +137,7 @@ class Dendrite:
         """
         messages, body, link, left = await self._prepare(endpoint, synapse, timeout_s)
         parts: asyncio.Queue[memoryview | None] = asyncio.Queue()
-        number, asked = link.ask(messages.route, body, left)
+        number, asked = link.ask(messages.route, body, left, is_alone=True)
         asked.take_part = parts.put_nowait
         asked.future.add_done_callback(lambda _done: parts.put_nowait(None))
         timer = asyncio.get_running_loop().call_later(left, _expire, asked, endpoint)
@@ -158,7 +158,11 @@ class Dendrite:
         """Ask many miners at once, each its own question. Never raises for what a miner did;
         order is kept.
         """
-        sent = [self._send_safely(endpoint, synapse, timeout_s) for endpoint, synapse in questions]
+        is_alone = len(questions) == 1
+        sent = [
+            self._send_safely(endpoint, synapse, timeout_s, is_alone)
+            for endpoint, synapse in questions
+        ]
         timer = asyncio.get_running_loop().call_later(timeout_s, _expire_all, sent)
         try:
             return [
@@ -195,14 +199,15 @@ class Dendrite:
         await asyncio.sleep(0)
 
     def _send_safely(
-        self, endpoint: Endpoint, synapse: S, timeout_s: float
+        self, endpoint: Endpoint, synapse: S, timeout_s: float, is_alone: bool
     ) -> "_Sent[S] | asyncio.Task[Reply[S]]":
         """Post at once where a connection is open; else a task that connects first."""
         link = self._incoming.get(endpoint.hotkey) or self._links.get(endpoint)
         if link is not None and not link.closed and not self._is_old(link):
             try:
                 messages: Codec[S] = codec(type(synapse))
-                number, asked = link.ask(messages.route, _encoded(messages, synapse), timeout_s)
+                body = _encoded(messages, synapse)
+                number, asked = link.ask(messages.route, body, timeout_s, is_alone=is_alone)
                 return _Sent(endpoint, synapse, timeout_s, messages, link, number, asked)
             except CallError:
                 pass  # the task meets the same, and tells it in its reply

@@ -58,6 +58,7 @@ class Link(WSListener):
         self._body_bytes = 0
         self._body_hash = b""
         self._flush_due = False
+        self._has_more = False  # frames of the message that is being read
         self._asked: dict[int, Asked] = {}
         self._unreceipted: dict[int, Asked] = {}
         self._next_ask = self._next_heard = 0
@@ -156,7 +157,9 @@ class Link(WSListener):
                 self.node.on_open(self)
         now = perf_counter()
         offset, whole = 0, len(tail)
-        for frame in frames:
+        last = len(frames) - 1
+        for index, frame in enumerate(frames):
+            self._has_more = index < last
             if isinstance(frame, Request | Answer | Part):
                 end = offset + frame.size
                 if end > whole:
@@ -189,8 +192,12 @@ class Link(WSListener):
 
     # asking
 
-    def ask(self, route: str, body: bytes, timeout_s: float) -> tuple[int, Asked]:
-        """Post a question; the returned object's future gets the answer's body, or CallError."""
+    def ask(
+        self, route: str, body: bytes, timeout_s: float, *, is_alone: bool = False
+    ) -> tuple[int, Asked]:
+        """Post a question; the returned object's future gets the answer's body, or CallError.
+        `is_alone` says that no other is about to follow.
+        """
         if self.closed:
             raise CallError(Code.CLOSED, f"{self.peer.hotkey}: {self.why}")
         number = self._next_ask
@@ -207,6 +214,8 @@ class Link(WSListener):
         )
         self._asked[number] = asked
         self._post(Request(number, route, int(timeout_s * 1_000), len(body)), body, body_hash)
+        if is_alone and len(self._asked) == 1:
+            self._flush_at_once()
         return number, asked
 
     def _on_answer(self, frame: Answer, body: memoryview, body_hash: bytes, now: float) -> None:
@@ -325,6 +334,8 @@ class Link(WSListener):
             body_hash = receipts.stream_hash(parts)
         self._leaves.append(receipts.leaf(request, body_hash, model))
         self._leaf_ids.append(number)
+        if len(self.jobs) == 1 and not self._has_more:
+            self._flush_at_once()
         if len(self._leaves) >= self.node.limits.receipt_every:
             self._send_receipt()
         elif self._receipt_timer is None:
@@ -368,6 +379,12 @@ class Link(WSListener):
         elif not self._flush_due:
             self._flush_due = True
             self._loop.call_soon(self._flush_turn)
+
+    def _flush_at_once(self) -> None:
+        # Where nothing could share the message, the turn of the loop until `_flush_turn` is only
+        # lost: 0.02 ms on each side. A large body, sent while another is read, would lose more.
+        if self._body_bytes <= self.node.limits.bundle_bytes:
+            self._flush()
 
     def _flush_turn(self) -> None:
         self._flush_due = False

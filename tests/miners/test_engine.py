@@ -101,6 +101,28 @@ async def test_run__several_callers_of_a_model_of_some_ms__the_loop_goes_on(
 
 
 @in_loop
+async def test_run__one_caller__is_answered_in_its_own_turn_of_the_loop() -> None:
+    engine = Engine(CONTENT)
+    for _ in range(4):
+        await engine.run({"images": images(1)})
+    assert engine.submit({"images": images(1)}, lambda *both: both).done()
+    engine.close()
+
+
+@in_loop
+async def test_run__several_callers_after_one__all_but_the_first_are_put_together() -> None:
+    engine = Engine(CONTENT)
+    for _ in range(4):
+        await engine.run({"images": images(1)})
+    before = engine.batches
+    await asyncio.gather(*[engine.run({"images": images(1)}) for _ in range(16)])
+    assert engine.batches == before + 2
+    await asyncio.gather(*[engine.run({"images": images(1)}) for _ in range(16)])
+    assert engine.batches == before + 3  # it knows now that there are several
+    engine.close()
+
+
+@in_loop
 async def test_run__queue_full__busy_at_once() -> None:
     engine = Engine(CONTENT, max_queue=100)
     tasks = [asyncio.create_task(engine.run({"images": images(10)})) for _ in range(20)]

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many messages carry what is asked in one turn of the loop."""
 
+import asyncio
+
 import pytest
 
 from offchain.wire import Limits
-from tests.wire.worlds import Double, in_loop, world
+from tests.wire.worlds import Double, Echo, in_loop, ones, world
 
 
 @pytest.mark.parametrize(
@@ -33,3 +35,32 @@ def test_bundle__questions_of_one_turn__travel_in_as_few_messages_as_keep_both_s
             assert link.session._sent - before == messages
 
     run()
+
+
+@in_loop
+async def test_bundle__callers_each_with_one_question__the_first_waits_for_nobody() -> None:
+    async with world() as w:
+        await w.dendrite.call(w.endpoint, Double(number=1), 30.0)
+        (link,) = w.dendrite._links.values()
+        (other,) = w.axon._door.all_links()
+        asked, answered = link.session._sent, other.session._sent
+        calls = [w.dendrite.call(w.endpoint, Double(number=n), 30.0) for n in range(9)]
+        assert [r.synapse.result for r in await asyncio.gather(*calls)] == list(range(0, 18, 2))
+        assert link.session._sent - asked == 2
+        assert other.session._sent - answered <= 3  # `double` is a coroutine: each has a task
+
+
+@in_loop
+async def test_bundle__lone_question_and_its_answer__leave_in_the_turn_they_are_posted_in() -> None:
+    async with world() as w:
+        await w.dendrite.call(w.endpoint, Double(number=1), 30.0)
+        (link,) = w.dendrite._links.values()
+        sent = link.session._sent
+        _, asked = link.ask("Double", b"\x81\xa6number\x01", 30.0, is_alone=True)
+        assert link.session._sent == sent + 1
+        await asked.future
+        large = Echo(x=ones(100_000))
+        reply = asyncio.create_task(w.dendrite.call(w.endpoint, large, 30.0))
+        await asyncio.sleep(0)
+        assert link._frames  # over the size of a bundle: it leaves in the next turn
+        assert (await reply).ok
