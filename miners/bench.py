@@ -16,6 +16,9 @@ Shown are the median of the slices and the quarter that was disturbed least, whi
 the target: a host that is late to wake a core that rested is no part of the path. The last column
 is the raw run after pauses as long as the path's: what rest alone costs the model.
 
+In the table one core serves. Below it stands what all cores do that the miner may use, against as
+many threads that run the model raw; those who ask share the cores.
+
 Two shares are shown: of wall-clock throughput, and of CPU time (raw CPU per row over the miner's
 CPU per row). On an idle machine the first is what callers see; on a busy one it says more about
 the neighbours, and the second is what one core would reach. A target counts as met by either.
@@ -28,6 +31,9 @@ import os
 import platform
 import sys
 import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from multiprocessing import get_context
@@ -54,6 +60,7 @@ LIMITS = Limits(requests_per_s=1e9, burst=10**9, inflight_per_hotkey=4_096)
 SHARE_SLOW, SHARE_FAST, ONE_CALLER_MS = 0.85, 0.60, 0.5  # issue 5
 FILE_WIDTH = 120  # columns of a table that goes into a file or a pipe
 RAW_BATCHES = (1, 4, 16, 64, 256)
+CORES_ROWS = 8  # of a request: those who ask should need little of the cores
 SLICES = 10  # of the measurement of one caller
 
 
@@ -75,6 +82,17 @@ class Row:
     overhead_ms: float | None  # of one caller: p50 of a request over the raw run of the same rows
     quiet_overhead_ms: float | None  # the same at the lower quartile of the slices
     rest_ms: float | None  # of one caller: a raw run after a pause over one in a tight loop
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cores:
+    """The slow model on so many cores, 16 callers who ask for CORES_ROWS rows each."""
+
+    threads: int
+    raw_rows_per_s: float
+    path_rows_per_s: float
+    share_of_raw: float
     errors: int
 
 
@@ -171,9 +189,9 @@ def _model(nodes: list[Any], tensors: list[Any]) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def _serve(content: bytes, pipe: Connection) -> None:
+def _serve(content: bytes, pipe: Connection, threads: int = 1) -> None:
     async def main() -> None:
-        miner = Miner.from_bytes(content)
+        miner = Miner.from_bytes(content, threads=threads)
         settings = Settings(host="127.0.0.1", limits=LIMITS)
         await miner.start(_Facts(), MINER, settings)
         assert miner.axon is not None
@@ -261,16 +279,68 @@ def _cpu_s(pipe: Connection) -> float:
     return seconds
 
 
-async def bench_model(name: str, content: bytes, rows: int, seconds: float) -> list[Row]:
-    """One model with 1, 16 and 64 callers."""
+@asynccontextmanager
+async def _served(
+    content: bytes, threads: int = 1
+) -> AsyncIterator[tuple[Dendrite, Endpoint, Connection]]:
+    """A miner in a process of its own: who asks it, where, and what `_cpu_s` reads."""
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    server = context.Process(target=_serve, args=(content, theirs), daemon=True)
+    server = context.Process(target=_serve, args=(content, theirs, threads), daemon=True)
     server.start()
     there = Endpoint(MINER.address, "127.0.0.1", ours.recv())
     egress = Egress(localnet=True)
     chain_time = _Facts().chain_time
     dendrite = Dendrite(VALIDATOR, DOMAIN, chain_time=chain_time, egress=egress, limits=LIMITS)
+    try:
+        yield dendrite, there, ours
+    finally:
+        await dendrite.close()
+        ours.send("stop")
+        server.join(5)
+        server.kill()
+
+
+async def bench_cores(content: bytes, seconds: float) -> list[Cores]:
+    """A slow model on one core and on all of them, each beside as many threads that run it raw."""
+    session, _ = open_session(content)
+    found = []
+    for threads in sorted({1, len(os.sched_getaffinity(0))}):
+        async with _served(content, threads) as (dendrite, there, _):
+            before = _raw_on(session, threads, seconds / 4)
+            per_s, _, errors, _ = await path(dendrite, there, CORES_ROWS, 16, seconds)
+            raw = max(before, _raw_on(session, threads, seconds / 4))
+        found.append(Cores(threads, round(raw, 1), round(per_s, 1), round(per_s / raw, 3), errors))
+    return found
+
+
+def _raw_on(session: Any, threads: int, seconds: float) -> float:
+    """Rows per second of so many threads that do nothing but run the model."""
+    feed = {"images": np.random.default_rng(0).random((CORES_ROWS, 8, 8)).astype(np.float32)}
+    begin = time.perf_counter()
+
+    def work(_number: int) -> int:
+        rows = 0
+        while time.perf_counter() < begin + seconds:
+            session.run(["probabilities"], feed)
+            rows += CORES_ROWS
+        return rows
+
+    with ThreadPoolExecutor(threads) as pool:
+        rows = sum(pool.map(work, range(threads)))
+    return rows / (time.perf_counter() - begin)
+
+
+async def bench_model(name: str, content: bytes, rows: int, seconds: float) -> list[Row]:
+    """One model with 1, 16 and 64 callers."""
+    async with _served(content) as (dendrite, there, ours):
+        return await _bench_callers(name, content, rows, seconds, dendrite, there, ours)
+
+
+async def _bench_callers(
+    name: str, content: bytes, rows: int, seconds: float,
+    dendrite: Dendrite, there: Endpoint, ours: Connection,
+) -> list[Row]:  # fmt: skip
     session, _ = open_session(content)
     found = []
     alone, over, quiet, rest = await over_raw(dendrite, there, session, rows, seconds / SLICES)
@@ -301,10 +371,6 @@ async def bench_model(name: str, content: bytes, rows: int, seconds: float) -> l
                 errors=errors,
             )
         )
-    await dendrite.close()
-    ours.send("stop")
-    server.join(5)
-    server.kill()
     return found
 
 
@@ -360,6 +426,7 @@ def main() -> None:
         ("0.04 ms dense model", dense, vision.BATCH),
     ):
         found += asyncio.run(bench_model(name, content, rows, options.seconds))
+    cores = asyncio.run(bench_cores(slow, options.seconds))
     met = verdicts(found)
     console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
     title = f"Raw ONNX Runtime against the whole path (machine load {load:.1f})"
@@ -384,12 +451,19 @@ def main() -> None:
             _shown(r.overhead_ms), _shown(r.quiet_overhead_ms), _shown(r.rest_ms),
         )  # fmt: skip
     console.print(table)
+    for each in cores:
+        console.print(
+            f"{each.threads} core{'s' if each.threads > 1 else ''}: {each.path_rows_per_s:,.0f} of "
+            f"{each.raw_rows_per_s:,.0f} raw rows/s ({each.share_of_raw:.0%}) of the 1 ms model, "
+            f"16 callers, {CORES_ROWS} rows each"
+        )
     for name, ok in met.items():
         console.print(f"{'met   ' if ok else 'MISSED'}  {name}")
     if options.json:
         content = {
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f} at start",
             "rows": [asdict(row) for row in found],
+            "cores": [asdict(each) for each in cores],
             "targets": met,
         }
         options.json.write_text(json.dumps(content, indent=2) + "\n")

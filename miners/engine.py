@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model at work: one single-threaded ONNX Runtime session, and a batcher that takes what is
-queued and never waits.
+"""The model at work: one thread per core that runs it, and a batcher that takes what is queued and
+never waits.
 
 A timer in the batcher would cost its whole length for few callers and win nothing for many
-(`onnx-benchmarks.md`, section 2). One session per thread, one thread per core.
+(`onnx-benchmarks.md`, section 2). The threads share one session whose runs stay on the thread that
+calls them: as fast as a session each, and the weights are in memory once. What a GPU runs, one
+thread runs.
 """
 
 import asyncio
+import os
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -20,6 +23,7 @@ import numpy as np
 from miners.checks import first_line, model_hash
 from miners.engine_bound import open_bound
 from miners.errors import ModelError
+from miners.providers import CPU
 from offchain.wire import Busy
 from offchain.wire.later import Later
 
@@ -90,6 +94,11 @@ class _Model:
         self.row_s = 1.0  # seconds per row, as measured lately; slow until known
         self.small_row_s = self.large_row_s = 0.0  # in batches of about SMALL_BATCH, and in larger
 
+    @property
+    def is_on_cpu(self) -> bool:
+        """Several threads may run it at once, each on its own core."""
+        return self.provider == CPU
+
     def run(self, feed: Arrays) -> list[Any]:
         """Outputs in order."""
         if self.bound is not None:
@@ -128,9 +137,10 @@ class _Job:
 class Engine:
     """Runs a model for many callers of one event loop.
 
-    `max_batch` rows run at once; beyond `max_queue` waiting rows a caller is told "busy". `swap`
-    exchanges the model between two batches: every request is answered by exactly one of them, and
-    knows by which.
+    At most `max_batch` rows make a batch, and `threads` batches run at once (0: one per core that
+    this process may use; a GPU runs one); beyond `max_queue` waiting rows a caller is told "busy".
+    `swap` exchanges the model between two batches: every request is answered by exactly one of
+    them, and knows by which.
     """
 
     def __init__(
@@ -140,19 +150,22 @@ class Engine:
         max_batch: int = 256,
         max_queue: int = 8_192,
         providers: list[str] | None = None,
+        threads: int = 0,
     ) -> None:
         self._model = _Model(content, providers)
         self._providers = providers
+        self._most_busy = threads or len(os.sched_getaffinity(0))
         self._max_batch, self._max_queue = max_batch, max_queue
         self._waiting: deque[_Job] = deque()
         self._rows_waiting = 0
-        self._is_running = False
+        self._busy = 0  # batches on threads
+        self._is_due = False  # `_next_batch` will be called
         self._lone_batches = 0  # the latest ones, each of one request and nobody waiting
         self._has_run_at_once = False  # in this turn of the loop
         self._work: SimpleQueue[tuple[asyncio.AbstractEventLoop, _Model, list[_Job]] | None] = (
             SimpleQueue()
         )
-        self._thread: Thread | None = None
+        self._threads: list[Thread] = []
         self.batches = self.rows = 0
 
     @property
@@ -189,15 +202,14 @@ class Engine:
         job = _Job(feed, rows, then)
         self._waiting.append(job)
         self._rows_waiting += rows
-        if not self._is_running:
-            self._is_running = True
+        if not self._is_due and self._free:
             if self._lone_batches > 1 and not self._has_run_at_once:
                 # nobody else seems to ask: its caller need not wait for the turn to end
                 self._has_run_at_once = True
                 loop.call_soon(self._end_turn)
                 self._next_batch(loop)
             else:  # at the end of this turn of the loop: what arrives in it makes one batch
-                loop.call_soon(self._next_batch, loop)
+                self._plan(loop)
         return job.future
 
     def swap(self, content: bytes) -> bytes:
@@ -208,10 +220,10 @@ class Engine:
         return self._model.hash
 
     def close(self) -> None:
-        """End the worker thread. Callers that still wait are told "busy"."""
-        if self._thread is not None:
+        """End the threads. Callers that still wait are told "busy"."""
+        for _ in self._threads:
             self._work.put(None)
-            self._thread = None
+        self._threads.clear()
         while self._waiting:
             job = self._waiting.popleft()
             if not job.future.done():
@@ -220,52 +232,74 @@ class Engine:
     def _end_turn(self) -> None:
         self._has_run_at_once = False
 
+    @property
+    def _free(self) -> int:
+        """How many more batches may run on threads."""
+        return (self._most_busy if self._model.is_on_cpu else 1) - self._busy
+
+    def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_due = True
+        loop.call_soon(self._next_batch, loop)
+
     def _next_batch(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._is_due = False
+        free, model = self._free, self._model
+        jobs, rows = self._take(model, free) if free > 0 else ([], 0)
+        if not jobs:
+            return
+        self.batches += 1
+        self.rows += rows
+        # of several callers one may be alone once, while the others read their answers
+        is_lone = len(jobs) == 1 and not self._waiting and not self._busy
+        limit_s = LONE_S if is_lone and self._lone_batches else INLINE_S
+        self._lone_batches = self._lone_batches + 1 if is_lone else 0
+        if rows * model.row_s < limit_s:
+            self._finish(loop, model, jobs, _run_batch(model, jobs))
+            return
+        self._busy += 1
+        if len(self._threads) < self._busy:
+            sys.setswitchinterval(SWITCH_INTERVAL_S)
+            self._threads.append(Thread(target=self._work_forever, name="engine", daemon=True))
+            self._threads[-1].start()
+        self._work.put((loop, model, jobs))
+        if self._waiting and free > 1:
+            self._next_batch(loop)
+
+    def _take(self, model: _Model, free: int) -> tuple[list[_Job], int]:
+        """The next batch and its rows: what waits, and of what takes long this thread's share."""
+        most = model.best_rows(self.batches, self._max_batch)
+        if free > 1 and self._rows_waiting * model.row_s >= INLINE_S:
+            most = min(most, -(-self._rows_waiting // free))
         jobs: list[_Job] = []
         rows = 0
-        most = self._model.best_rows(self.batches, self._max_batch)
         while self._waiting and (not jobs or rows + self._waiting[0].rows <= most):
             job = self._waiting.popleft()
             self._rows_waiting -= job.rows
             if not job.future.done():  # its caller has given up
                 jobs.append(job)
                 rows += job.rows
-        self._is_running = bool(jobs)
-        if not jobs:
-            return
-        self.batches += 1
-        self.rows += rows
-        model = self._model
-        # of several callers one may be alone once, while the others read their answers
-        is_lone = len(jobs) == 1 and not self._waiting
-        limit_s = LONE_S if is_lone and self._lone_batches else INLINE_S
-        self._lone_batches = self._lone_batches + 1 if is_lone else 0
-        if rows * model.row_s < limit_s:
-            self._finish(loop, model, jobs, _run_batch(model, jobs))
-            return
-        if self._thread is None:
-            sys.setswitchinterval(SWITCH_INTERVAL_S)
-            self._thread = Thread(target=self._work_forever, name="engine", daemon=True)
-            self._thread.start()
-        self._work.put((loop, model, jobs))
+        return jobs, rows
 
     def _work_forever(self) -> None:
         while (item := self._work.get()) is not None:
             loop, model, jobs = item
             results = _run_batch(model, jobs)
             try:
-                loop.call_soon_threadsafe(self._finish, loop, model, jobs, results)
+                loop.call_soon_threadsafe(self._end_batch, loop, model, jobs, results)
             except RuntimeError:  # the loop was closed: nobody waits any more
                 return
+
+    def _end_batch(
+        self, loop: asyncio.AbstractEventLoop, model: _Model, jobs: list[_Job], results: list[Any]
+    ) -> None:
+        self._busy -= 1
+        self._finish(loop, model, jobs, results)
 
     def _finish(
         self, loop: asyncio.AbstractEventLoop, model: _Model, jobs: list[_Job], results: list[Any]
     ) -> None:
-        if self._waiting:
-            # at once if a worker would idle, else after what has arrived meanwhile was read
-            loop.call_soon(self._next_batch, loop)
-        else:
-            self._is_running = False
+        if self._waiting and not self._is_due:
+            self._plan(loop)  # after what has arrived meanwhile was read
         for job, result in zip(jobs, results, strict=True):
             if job.future.done():
                 continue

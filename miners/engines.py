@@ -34,6 +34,7 @@ class EngineName(StrEnum):
 class EngineChoice:
     """path: a model's file or folder, None where a server has it. model: its name at the server.
     model_hash: what is committed if there is no path. replicas: of Ray; 0: as many as cores.
+    threads: that run a model at once, or one run of a decoder; 0: as many as cores, of a decoder 1.
     token: what is said to an OpenAI-shaped server.
     """
 
@@ -43,7 +44,7 @@ class EngineChoice:
     model: str = ""
     model_hash: str = ""
     replicas: int = 0
-    threads: int = 1
+    threads: int = 0
     token: str = field(default="", repr=False)
 
 
@@ -55,9 +56,9 @@ def make_miner(choice: EngineChoice, subnet: str = "") -> Miner:
     name = _named(choice)
     subnet = subnet or ("text" if name in (EngineName.LLM, EngineName.OPENAI) else "vision")
     if name is EngineName.ONNX:
-        return Miner.from_onnx(_path(choice), subnet)
+        return Miner.from_onnx(_path(choice), subnet, threads=choice.threads)
     if name is EngineName.LLM:
-        return Miner.from_decoder(_path(choice), subnet, threads=choice.threads)
+        return Miner.from_decoder(_path(choice), subnet, threads=choice.threads or 1)
     if name is EngineName.RAY:
         from miners.ray_engine import RayEngine
 

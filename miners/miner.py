@@ -47,10 +47,12 @@ class Miner:
     the chain.
     """
 
-    def __init__(self, subnet: str = "vision", *, model_hash: bytes = NO_MODEL) -> None:
+    def __init__(
+        self, subnet: str = "vision", *, model_hash: bytes = NO_MODEL, threads: int = 0
+    ) -> None:
         """`model_hash` is what a function (an engine elsewhere, say) commits to, else the hash of
         its source: validators give nothing to a miner that commits to nothing. A model file names
-        itself.
+        itself. `threads` that run the model at once; 0: one per core.
         """
         self._claimed = model_hash
         self.subnet: ModuleType = load(subnet)
@@ -62,7 +64,7 @@ class Miner:
         self._shelf = Shelf()  # what may be published
         self._content: bytes | None = None  # of a model's file
         self._folder: Path | None = None  # of a decoder
-        self._threads = 1
+        self._threads = threads
         self._is_publishing = False
         self._retiring: set[asyncio.Task[None]] = set()
         self._path: Path | None = None  # where SIGHUP finds a better model
@@ -75,18 +77,18 @@ class Miner:
         self._collector: asyncio.Task[None] | None = None
 
     @classmethod
-    def from_onnx(cls, path: str | Path, subnet: str = "vision") -> "Miner":
+    def from_onnx(cls, path: str | Path, subnet: str = "vision", *, threads: int = 0) -> "Miner":
         """A miner for a model file. ModelError unless the file is safe, fits the subnet and
         works.
         """
-        miner = cls(subnet)
+        miner = cls(subnet, threads=threads)
         miner._path = Path(path)
         return miner._with_content(read_model(miner._path, miner.subnet.MODEL))
 
     @classmethod
-    def from_bytes(cls, content: bytes, subnet: str = "vision") -> "Miner":
+    def from_bytes(cls, content: bytes, subnet: str = "vision", *, threads: int = 0) -> "Miner":
         """The same for a model in memory."""
-        miner = cls(subnet)
+        miner = cls(subnet, threads=threads)
         check_content(content, miner.subnet.MODEL)
         return miner._with_content(content)
 
@@ -318,7 +320,7 @@ class Miner:
     def _with_content(self, content: bytes) -> "Miner":
         self.report = self_test(content, self.subnet.MODEL)
         self._keep(content)
-        self.engine = Engine(content)
+        self.engine = Engine(content, threads=self._threads)
         return self
 
     def _handler(self) -> Forward:

@@ -143,7 +143,7 @@ class Replica:
     def __init__(self, content: bytes) -> None:
         from miners.engine import Engine
 
-        self._engine = Engine(content)
+        self._engine = Engine(content, threads=1)  # there is a replica for every core
 
     async def infer(self, feed: Mapping[str, Any]) -> dict[str, Any]:
         """Outputs by name; concurrent calls make one batch."""

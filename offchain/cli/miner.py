@@ -46,7 +46,9 @@ def run(
     ] = "",
     model_hash: Annotated[str, typer.Option(help="SHA-256 to commit when no file is named.")] = "",
     replicas: Annotated[int, typer.Option(min=0, help="Of Ray; 0: one per core.")] = 0,
-    threads: Annotated[int, typer.Option(min=1, help="Of a decoder.")] = 1,
+    threads: Annotated[
+        int, typer.Option(min=0, help="Of the model; 0: one per core, of a decoder one.")
+    ] = 0,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one.")] = 8091,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "0.0.0.0",
     external_ip: Annotated[str, typer.Option(help="What the chain is told.")] = "",

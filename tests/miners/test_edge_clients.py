@@ -35,7 +35,7 @@ async def test_FI_30_client__leaves_before_the_answer__its_row_is_not_computed()
     async with served() as (miner, client):
         engine = miner.engine
         assert isinstance(engine, Engine)
-        engine._is_running = True  # a batch is at work: what comes now has to wait
+        engine._busy = engine._most_busy  # every thread is at work: what comes now has to wait
         leaving = [await connect(miner) for _ in range(20)]
         for _, writer in leaving:
             writer.write(head(len(BODY)) + BODY)
@@ -43,7 +43,7 @@ async def test_FI_30_client__leaves_before_the_answer__its_row_is_not_computed()
         for _, writer in leaving:
             writer.transport.abort()
         await asyncio.sleep(0.2)
-        rows = engine.rows
+        rows, engine._busy = engine.rows, 0
         engine._next_batch(asyncio.get_running_loop())
         await infer(client)
         assert engine.rows_waiting == 0

@@ -2,7 +2,8 @@
 """The batcher: every caller gets its own rows, nobody waits for a timer, too much is "busy"."""
 
 import asyncio
-from threading import Thread, current_thread, main_thread
+import os
+from threading import Event, Thread, current_thread, main_thread
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from miners import Engine, ModelError
 from miners.engine import INLINE_S, LONE_S, SMALL_BATCH, Arrays, _Model
 from offchain.wire import Busy
 from tests.miners.worlds import vision_model
-from tests.wire.worlds import PATIENT_S, in_loop
+from tests.wire.worlds import PATIENT_S, in_loop, until
 
 CONTENT = vision_model().SerializeToString()
 
@@ -91,7 +92,7 @@ async def test_run__several_callers_of_a_model_of_some_ms__the_loop_goes_on(
 ) -> None:
     """Also while one of them is the only one that waits: the others read their answers then."""
     places = noted(monkeypatch, (INLINE_S + LONE_S) / 2)
-    engine = Engine(CONTENT)
+    engine = Engine(CONTENT, threads=1)
     for _ in range(20):
         await asyncio.gather(*[engine.run({"images": images(1)}) for _ in range(3)])
         await engine.run({"images": images(1)})
@@ -150,7 +151,7 @@ async def test_run__one_bad_request_in_a_batch__spoils_only_itself() -> None:
 
 @in_loop
 async def test_run__caller_gives_up__its_rows_are_not_computed() -> None:
-    engine = Engine(CONTENT)
+    engine = Engine(CONTENT, threads=1)
     first = asyncio.create_task(engine.run({"images": images(1)}))
     await asyncio.sleep(0)
     second = asyncio.create_task(engine.run({"images": images(1)}))
@@ -226,3 +227,108 @@ def test_batch_size__by_what_rows_cost__small_only_where_large_gains_nothing(
     sizes = [model.best_rows(number, 256) for number in range(1_024)]
     assert {256, SMALL_BATCH} <= set(sizes)  # both are tried again and again
     assert sizes.count(rows) >= 1_020
+
+
+class Held:
+    """Runs of a model that last until they are let go; counts how many are at work."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, engine: Engine, row_s: float) -> None:
+        self.go_on, self.running, self.rows = Event(), 0, []
+        run = _Model.run
+
+        def hold(model: _Model, feed: Arrays) -> list[Any]:
+            self.rows.append(len(feed["images"]))
+            self.running += 1
+            assert self.go_on.wait(PATIENT_S)
+            self.running -= 1
+            return run(model, feed)
+
+        engine._model.row_s = row_s
+        monkeypatch.setattr(_Model, "learn", lambda *_: None)
+        monkeypatch.setattr(_Model, "run", hold)
+
+
+@in_loop
+async def test_threads__of_a_slow_model__share_what_waits_and_run_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, alone = Engine(CONTENT, threads=3), Engine(CONTENT, threads=1)
+    want = [(await alone.run({"images": images(1, n)}))[0] for n in range(9)]
+    held = Held(monkeypatch, engine, LONE_S)
+    asked = [asyncio.create_task(engine.run({"images": images(1, n)})) for n in range(9)]
+    await until(lambda: held.running == 3)
+    assert held.rows == [3, 3, 3]
+    assert engine.rows_waiting == 0
+    held.go_on.set()
+    for task, outputs in zip(asked, want, strict=True):
+        assert np.array_equal((await task)[0]["probabilities"], outputs["probabilities"])
+    engine.close()
+    alone.close()
+
+
+@in_loop
+async def test_threads__all_at_work__what_comes_waits_and_makes_the_next_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = Engine(CONTENT, threads=2)
+    held = Held(monkeypatch, engine, LONE_S)
+    first = [asyncio.create_task(engine.run({"images": images(1)})) for _ in range(2)]
+    await until(lambda: held.running == 2)
+    later = [asyncio.create_task(engine.run({"images": images(1)})) for _ in range(4)]
+    await until(lambda: engine.rows_waiting == 4)
+    await asyncio.sleep(0.05)
+    assert held.rows == [1, 1]  # a third thread would be one too many
+    held.go_on.set()
+    await asyncio.gather(*first, *later)
+    assert sum(held.rows) == 6
+    assert len(engine._threads) == 2
+    engine.close()
+
+
+@in_loop
+async def test_threads__of_a_fast_model__batches_are_not_split(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    places = noted(monkeypatch, INLINE_S / 100)
+    engine = Engine(CONTENT, threads=4)
+    await engine.run({"images": images(1)})
+    await asyncio.gather(*[engine.run({"images": images(1)}) for _ in range(16)])
+    assert engine.batches == 2
+    assert set(places[1:]) == {main_thread()}
+    engine.close()
+
+
+@in_loop
+async def test_threads__one_at_work__who_comes_then_does_not_stop_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    places = noted(monkeypatch, (INLINE_S + LONE_S) / 2)
+    engine = Engine(CONTENT, threads=2)
+    for _ in range(4):
+        await engine.run({"images": images(1)})
+    assert places[-1] is main_thread()
+    engine._busy = 1
+    await engine.run({"images": images(1)})
+    assert places[-1] is not main_thread()
+    engine.close()
+
+
+@in_loop
+async def test_threads__model_on_a_gpu__one(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(CONTENT, threads=4)
+    held = Held(monkeypatch, engine, LONE_S)
+    engine._model.provider = "CUDAExecutionProvider"
+    asked = [asyncio.create_task(engine.run({"images": images(1)})) for _ in range(8)]
+    await until(lambda: held.running == 1)
+    assert held.rows == [8]
+    held.go_on.set()
+    await asyncio.gather(*asked)
+    engine.close()
+
+
+def test_threads__unless_said__one_per_core_that_may_be_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _process: {0, 3, 5})
+    assert Engine(CONTENT)._free == 3
+    assert Engine(CONTENT, threads=2)._free == 2
