@@ -47,6 +47,7 @@ from rich.console import Console
 from rich.table import Table
 
 from miners.chain_port import ChainPort
+from miners.engine import cores
 from miners.errors import ModelError
 from miners.miner import Miner
 from miners.providers import open_session
@@ -305,7 +306,7 @@ async def bench_cores(content: bytes, seconds: float) -> list[Cores]:
     """A slow model on one core and on all of them, each beside as many threads that run it raw."""
     session, _ = open_session(content)
     found = []
-    for threads in sorted({1, len(os.sched_getaffinity(0))}):
+    for threads in sorted({1, cores()}):
         async with _served(content, threads) as (dendrite, there, _):
             before = _raw_on(session, threads, seconds / 4)
             per_s, _, errors, _ = await path(dendrite, there, CORES_ROWS, 16, seconds)
@@ -426,7 +427,7 @@ def main() -> None:
         ("0.04 ms dense model", dense, vision.BATCH),
     ):
         found += asyncio.run(bench_model(name, content, rows, options.seconds))
-    cores = asyncio.run(bench_cores(slow, options.seconds))
+    on_cores = asyncio.run(bench_cores(slow, options.seconds))
     met = verdicts(found)
     console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
     title = f"Raw ONNX Runtime against the whole path (machine load {load:.1f})"
@@ -451,7 +452,7 @@ def main() -> None:
             _shown(r.overhead_ms), _shown(r.quiet_overhead_ms), _shown(r.rest_ms),
         )  # fmt: skip
     console.print(table)
-    for each in cores:
+    for each in on_cores:
         console.print(
             f"{each.threads} core{'s' if each.threads > 1 else ''}: {each.path_rows_per_s:,.0f} of "
             f"{each.raw_rows_per_s:,.0f} raw rows/s ({each.share_of_raw:.0%}) of the 1 ms model, "
@@ -463,7 +464,7 @@ def main() -> None:
         content = {
             "machine": f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f} at start",
             "rows": [asdict(row) for row in found],
-            "cores": [asdict(each) for each in cores],
+            "cores": [asdict(each) for each in on_cores],
             "targets": met,
         }
         options.json.write_text(json.dumps(content, indent=2) + "\n")

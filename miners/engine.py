@@ -154,7 +154,7 @@ class Engine:
     ) -> None:
         self._model = _Model(content, providers)
         self._providers = providers
-        self._most_busy = threads or len(os.sched_getaffinity(0))
+        self._most_busy = threads or cores()
         self._max_batch, self._max_queue = max_batch, max_queue
         self._waiting: deque[_Job] = deque()
         self._rows_waiting = 0
@@ -311,6 +311,13 @@ class Engine:
                 job.future.set_result(job.then(outputs, model.hash))
             except Exception as error:  # of `then`: it concerns this request only
                 job.future.set_exception(error)
+
+
+def cores() -> int:
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS does not say
 
 
 def _mean(known: float, new: float) -> float:
