@@ -202,7 +202,7 @@ class Engine:
         job = _Job(feed, rows, then)
         self._waiting.append(job)
         self._rows_waiting += rows
-        if not self._is_due and self._free:
+        if not self._is_due and self._free > 0:
             if self._lone_batches > 1 and not self._has_run_at_once:
                 # nobody else seems to ask: its caller need not wait for the turn to end
                 self._has_run_at_once = True
