@@ -118,14 +118,19 @@ class Miner:
 
     @classmethod
     def from_torch(
-        cls, module: Any, subnet: str = "vision", path: str | Path = "model.onnx"
+        cls,
+        module: Any,
+        subnet: str = "vision",
+        path: str | Path = "model.onnx",
+        *,
+        threads: int = 0,
     ) -> "Miner":
         """Export a torch module to `path` and serve it. ModelError if it cannot be exported
         faithfully.
         """
         from miners.export import export
 
-        miner = cls(subnet)
+        miner = cls(subnet, threads=threads)
         return miner._with_content(export(module, miner.subnet.MODEL, Path(path)))
 
     def forward(self, function: Forward) -> Forward:

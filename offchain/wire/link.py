@@ -196,7 +196,7 @@ class Link(WSListener):
         self, route: str, body: bytes, timeout_s: float, *, is_alone: bool = False
     ) -> tuple[int, Asked]:
         """Post a question; the returned object's future gets the answer's body, or CallError.
-        `is_alone` says that no other is about to follow.
+        `is_alone` says that whoever asks has no other question for now.
         """
         if self.closed:
             raise CallError(Code.CLOSED, f"{self.peer.hotkey}: {self.why}")
@@ -383,7 +383,8 @@ class Link(WSListener):
     def _flush_at_once(self) -> None:
         # Where nothing could share the message, the turn of the loop until `_flush_turn` is only
         # lost: 0.02 ms on each side. A large body, sent while another is read, would lose more.
-        if self._body_bytes <= self.node.limits.bundle_bytes:
+        # What filled a message has left already.
+        if self._frames and self._body_bytes <= self.node.limits.bundle_bytes:
             self._flush()
 
     def _flush_turn(self) -> None:
