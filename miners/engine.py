@@ -18,17 +18,17 @@ from threading import Thread
 from time import perf_counter
 from typing import Any, Protocol
 
-import numpy as np
-
 from miners.checks import first_line, model_hash
 from miners.engine_bound import open_bound
 from miners.errors import ModelError
 from miners.providers import CPU
-from offchain.wire import Busy
-from offchain.wire.later import Later
+from offchain.wire import Busy, Tensor, TensorError
+from offchain.wire.later import Later, settle
+from offchain.wire.tensor import joined
 
+Feed = Mapping[str, Tensor]
+Then = Callable[[dict[str, Tensor], bytes], Any]
 Arrays = Mapping[str, Any]
-Then = Callable[[dict[str, Any], bytes], Any]
 
 # A batch this short runs on the event loop itself: what the loop could read meanwhile is worth less
 # than two turns of threads and the fight for Python's lock. 64 callers of a model of 0.08 ms, in
@@ -39,7 +39,7 @@ INLINE_S = 0.002
 LONE_S = 0.005
 # Where rows cost no more in batches of this size than in larger ones, they run in such batches: so
 # the first answers are on their way, and new questions come in, while the rest is computed.
-SMALL_BATCH = 16
+SMALL_BATCH = 32
 _NO_WORSE = 1.1
 _LOOK_AGAIN = 512  # batches: a large one may cost a model with much state many small ones
 # After a run the worker needs Python's lock to hand the results over; by default the event loop
@@ -64,13 +64,23 @@ class AnyEngine(Protocol):
 
     async def check(self) -> None: ...
 
-    async def run(self, feed: Arrays) -> tuple[dict[str, Any], bytes]: ...
+    async def run(self, arrays: Arrays) -> tuple[dict[str, Any], bytes]: ...
 
-    def submit(self, feed: Arrays, then: Then) -> "asyncio.Future[Any] | Later": ...
+    def submit(self, feed: Feed, then: Then) -> "asyncio.Future[Any] | Later": ...
 
     def swap(self, content: bytes) -> bytes: ...
 
     def close(self) -> None: ...
+
+
+async def run_arrays(engine: AnyEngine, arrays: Arrays) -> tuple[dict[str, Any], bytes]:
+    """Output arrays for one request's arrays (first axis: rows), and the hash of the model that
+    made them. Raises Busy if too much is waiting, ModelError if the model fails on this,
+    TensorError for what cannot travel or is not finite.
+    """
+    feed = {name: Tensor.of(array) for name, array in arrays.items()}
+    outputs, model = await engine.submit(feed, lambda *both: both)
+    return {name: tensor.numpy(finite=False) for name, tensor in outputs.items()}, model
 
 
 class _Model:
@@ -126,12 +136,23 @@ class _Model:
         return min(SMALL_BATCH, most) if is_good else most
 
 
-class _Job:
-    __slots__ = ("feed", "future", "rows", "then")
+class _Job(Later):
+    """One request's arrays, and what `then` makes of the outputs, later."""
 
-    def __init__(self, feed: Arrays, rows: int, then: Then) -> None:
+    __slots__ = ("feed", "rows", "then")
+
+    def __init__(self, feed: Feed, rows: int, then: Then) -> None:
+        super().__init__()
         self.feed, self.rows, self.then = feed, rows, then
-        self.future = Later()
+
+    def outcome(self, result: dict[str, Tensor] | Exception, model: _Model) -> Any:
+        """What its caller gets of the batch."""
+        if self.done() or isinstance(result, Exception):
+            return result
+        try:
+            return self.then(result, model.hash)
+        except Exception as error:  # of `then`: it concerns this request only
+            return error
 
 
 class Engine:
@@ -186,23 +207,23 @@ class Engine:
     async def check(self) -> None:
         """Nothing left to do: the model was loaded when this was made."""
 
-    async def run(self, feed: Arrays) -> tuple[dict[str, Any], bytes]:
-        """Outputs for one request's arrays (first axis: rows), and the hash of the model that
-        made them. Raises Busy if too much is waiting, ModelError if the model fails on this.
-        """
-        result: tuple[dict[str, Any], bytes] = await self.submit(feed, lambda *both: both)
-        return result
+    async def run(self, arrays: Arrays) -> tuple[dict[str, Any], bytes]:
+        """As `run_arrays`."""
+        return await run_arrays(self, arrays)
 
-    def submit(self, feed: Arrays, then: Then) -> Later:
-        """The same without a coroutine: what `then(outputs, model hash)` returns, later."""
-        rows = len(next(iter(feed.values())))
+    def submit(self, feed: Feed, then: Then) -> Later:
+        """What `then(outputs, model hash)` makes of the outputs for one request's tensors (first
+        axis: rows), later: ModelError if the model fails on this, TensorError if it is not finite.
+        Raises Busy if too much is waiting.
+        """
+        rows = next(iter(feed.values())).shape[0]
         if self._rows_waiting + rows > self._max_queue:
             raise Busy
-        loop = asyncio.get_running_loop()
         job = _Job(feed, rows, then)
         self._waiting.append(job)
         self._rows_waiting += rows
         if not self._is_due and self._free > 0:
+            loop = asyncio.get_running_loop()
             if self._lone_batches > 1 and not self._has_run_at_once:
                 # nobody else seems to ask: its caller need not wait for the turn to end
                 self._has_run_at_once = True
@@ -210,7 +231,7 @@ class Engine:
                 self._next_batch(loop)
             else:  # at the end of this turn of the loop: what arrives in it makes one batch
                 self._plan(loop)
-        return job.future
+        return job
 
     def swap(self, content: bytes) -> bytes:
         """Load another model and use it from the next batch on; returns its hash. The old one
@@ -226,8 +247,8 @@ class Engine:
         self._threads.clear()
         while self._waiting:
             job = self._waiting.popleft()
-            if not job.future.done():
-                job.future.set_exception(Busy())
+            if not job.done():
+                job.set_exception(Busy())
 
     def _end_turn(self) -> None:
         self._has_run_at_once = False
@@ -275,7 +296,7 @@ class Engine:
         while self._waiting and (not jobs or rows + self._waiting[0].rows <= most):
             job = self._waiting.popleft()
             self._rows_waiting -= job.rows
-            if not job.future.done():  # its caller has given up
+            if not job.done():  # its caller has given up
                 jobs.append(job)
                 rows += job.rows
         return jobs, rows
@@ -300,17 +321,9 @@ class Engine:
     ) -> None:
         if self._waiting and not self._is_due:
             self._plan(loop)  # after what has arrived meanwhile was read
-        for job, result in zip(jobs, results, strict=True):
-            if job.future.done():
-                continue
-            if isinstance(result, Exception):
-                job.future.set_exception(result)
-                continue
-            try:
-                outputs = dict(zip(model.outputs, result, strict=True))
-                job.future.set_result(job.then(outputs, model.hash))
-            except Exception as error:  # of `then`: it concerns this request only
-                job.future.set_exception(error)
+        settle(
+            [(job, job.outcome(result, model)) for job, result in zip(jobs, results, strict=True)]
+        )
 
 
 def cores() -> int:
@@ -325,21 +338,18 @@ def _mean(known: float, new: float) -> float:
 
 
 def _run_batch(model: _Model, jobs: list[_Job]) -> list[Any]:
-    """One result per job: its outputs in order, or the error that concerns it."""
-    feed = jobs[0].feed
+    """One result per job: its outputs by name, or the error that concerns it."""
+    sizes = [job.rows for job in jobs]
     try:
-        if len(jobs) > 1:
-            feed = {name: np.concatenate([job.feed[name] for job in jobs]) for name in feed}
+        feed = {name: joined([job.feed[name] for job in jobs]) for name in jobs[0].feed}
         start = perf_counter()
         outputs = model.run(feed)
-        model.learn(sum(job.rows for job in jobs), perf_counter() - start)
+        model.learn(sum(sizes), perf_counter() - start)
+        columns = [Tensor.split(output, sizes) for output in outputs]
     except Exception as error:  # onnxruntime's errors have no common base
         if len(jobs) == 1:
-            return [ModelError(f"model: {first_line(error)}")]
+            is_ours = isinstance(error, TensorError)
+            return [error if is_ours else ModelError(f"model: {first_line(error)}")]
         # One bad request must not spoil its neighbours': each runs alone.
         return [result for job in jobs for result in _run_batch(model, [job])]
-    results, start = [], 0
-    for job in jobs:
-        results.append([array[start : start + job.rows] for array in outputs])
-        start += job.rows
-    return results
+    return [dict(zip(model.outputs, row, strict=True)) for row in zip(*columns, strict=True)]

@@ -9,35 +9,44 @@ from types import ModuleType
 from typing import Any
 
 from miners.engine import AnyEngine
-from offchain.wire import CallError, Code, Synapse, Tensor
+from offchain.wire import CallError, Code, Synapse, Tensor, TensorError
 from offchain.wire.later import Later
 from offchain.wire.receipts import NO_MODEL
 
 Forward = Callable[[Any], Any]
 
 
-def model_handler(
-    engine: AnyEngine, subnet: ModuleType
-) -> "Callable[[Synapse], asyncio.Future[Synapse] | Later]":
-    """Message fields are the model's inputs and outputs by name."""
+def model_handler(engine: AnyEngine, subnet: ModuleType) -> Forward:
+    """Message fields are the model's inputs and outputs by name. Questions that came together are
+    taken together.
+    """
     inputs, outputs = subnet.MODEL.inputs, tuple(subnet.MODEL.outputs)
 
-    def forward(synapse: Synapse) -> "asyncio.Future[Synapse] | Later":
-        feed = {
-            name: getattr(synapse, name).numpy(dtype=spec.dtype, shape=spec.shape)
-            for name, spec in inputs.items()
-        }
-        if len({len(array) for array in feed.values()}) != 1:
+    def submit(synapse: Synapse) -> "asyncio.Future[Synapse] | Later":
+        feed = {name: getattr(synapse, name) for name in inputs}
+        for name, spec in inputs.items():
+            feed[name].check(dtype=spec.dtype, shape=spec.shape)
+        if len(feed) > 1 and len({tensor.shape[0] for tensor in feed.values()}) > 1:
             raise CallError(Code.BAD_REQUEST, "inputs of different lengths")
 
-        def fill(results: dict[str, Any], model: bytes) -> Synapse:
+        def fill(results: dict[str, Tensor], model: bytes) -> Synapse:
             for name in outputs:
-                setattr(synapse, name, Tensor.of(results[name]))
+                setattr(synapse, name, results[name])
             synapse.model_hash = model  # type: ignore[attr-defined]  # the one that really answered
             return synapse
 
         return engine.submit(feed, fill)
 
+    def forward(questions: list[Synapse]) -> list[Any]:
+        results: list[Any] = []
+        for synapse in questions:
+            try:
+                results.append(submit(synapse))
+            except (CallError, TensorError) as error:  # of this question
+                results.append(error)
+        return results
+
+    forward.__annotations__ = {"questions": list[subnet.SYNAPSE], "return": list}  # type: ignore[name-defined]
     return forward
 
 

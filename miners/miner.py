@@ -340,7 +340,7 @@ class Miner:
             from miners.llm.answers import current_text_handler
 
             return current_text_handler(self._text_engine)
-        return annotated(model_handler(self.engine, self.subnet), kind)
+        return model_handler(self.engine, self.subnet)
 
     def _text_engine(self) -> TextEngine:
         assert is_text(self.engine)  # a decoder is exchanged for decoders only

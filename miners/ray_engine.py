@@ -14,9 +14,9 @@ from secrets import token_hex
 from typing import Any
 
 from miners.checks import first_line, model_hash
-from miners.engine import Arrays, Then
+from miners.engine import Arrays, Engine, Feed, Then, run_arrays
 from miners.errors import EngineAway, ModelError
-from offchain.wire import Busy
+from offchain.wire import Busy, Tensor
 
 START_S = 120.0
 
@@ -63,12 +63,11 @@ class RayEngine:
                     next_step="Look at the cluster with `ray status`.",
                 ) from error
 
-    async def run(self, feed: Arrays) -> tuple[dict[str, Any], bytes]:
-        """As `Engine.run`."""
-        result: tuple[dict[str, Any], bytes] = await self.submit(feed, lambda *both: both)
-        return result
+    async def run(self, arrays: Arrays) -> tuple[dict[str, Any], bytes]:
+        """As `run_arrays`."""
+        return await run_arrays(self, arrays)
 
-    def submit(self, feed: Arrays, then: Then) -> "asyncio.Future[Any]":
+    def submit(self, feed: Feed, then: Then) -> "asyncio.Future[Any]":
         """As `Engine.submit`. Raises Busy beyond `max_under_way` requests."""
         if len(self._tasks) >= self._max_under_way:
             raise Busy
@@ -116,14 +115,15 @@ class RayEngine:
         self.provider = f"ray, {count} replicas, {provider}"
         return handle
 
-    async def _ask(self, feed: Arrays, then: Then) -> Any:
+    async def _ask(self, feed: Feed, then: Then) -> Any:
         if self._handle is None:
             raise Busy
-        rows = len(next(iter(feed.values())))
+        arrays = {name: tensor.numpy() for name, tensor in feed.items()}
+        rows = next(iter(feed.values())).shape[0]
         self.rows_waiting += rows
         try:
             async with asyncio.timeout(self._timeout_s):
-                outputs = await self._handle.infer.remote(dict(feed))
+                outputs = await self._handle.infer.remote(arrays)
         except TimeoutError as error:
             raise EngineAway(f"engine: no answer in {self._timeout_s} s") from error
         except Exception as error:  # ray wraps what a replica raised
@@ -134,15 +134,13 @@ class RayEngine:
             self.rows_waiting -= rows
         self.batches += 1
         self.rows += rows
-        return then(outputs, self.model_hash)
+        return then({n: Tensor.of(array) for n, array in outputs.items()}, self.model_hash)
 
 
 class Replica:
     """One session on one worker of the cluster."""
 
     def __init__(self, content: bytes) -> None:
-        from miners.engine import Engine
-
         self._engine = Engine(content, threads=1)  # there is a replica for every core
 
     async def infer(self, feed: Mapping[str, Any]) -> dict[str, Any]:

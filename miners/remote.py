@@ -16,10 +16,10 @@ import aiohttp
 import msgspec
 import numpy as np
 
-from miners.engine import Arrays, Then
+from miners.engine import Arrays, Feed, Then, run_arrays
 from miners.errors import EngineAway, ModelError
 from offchain.subnets.base import ModelInterface, TensorSpec
-from offchain.wire import Busy
+from offchain.wire import Busy, Tensor
 
 _DATATYPES = {
     "float32": "FP32", "float64": "FP64", "float16": "FP16", "int8": "INT8", "int16": "INT16",
@@ -113,12 +113,11 @@ class OipEngine:
                     else f"Declare the model's {kind} in its settings at the server.",
                 )
 
-    async def run(self, feed: Arrays) -> tuple[dict[str, Any], bytes]:
-        """As `Engine.run`."""
-        result: tuple[dict[str, Any], bytes] = await self.submit(feed, lambda *both: both)
-        return result
+    async def run(self, arrays: Arrays) -> tuple[dict[str, Any], bytes]:
+        """As `run_arrays`."""
+        return await run_arrays(self, arrays)
 
-    def submit(self, feed: Arrays, then: Then) -> "asyncio.Future[Any]":
+    def submit(self, feed: Feed, then: Then) -> "asyncio.Future[Any]":
         """As `Engine.submit`. Raises Busy beyond `max_under_way` requests."""
         if len(self._tasks) >= self._max_under_way:
             raise Busy
@@ -140,11 +139,12 @@ class OipEngine:
             with suppress(RuntimeError):  # no loop: nothing is open any more
                 asyncio.get_running_loop().create_task(client.close())
 
-    async def _ask(self, feed: Arrays, then: Then) -> Any:
-        rows = len(next(iter(feed.values())))
+    async def _ask(self, feed: Feed, then: Then) -> Any:
+        rows = next(iter(feed.values())).shape[0]
+        inputs = [_input(name, tensor.numpy()) for name, tensor in feed.items()]
         self.rows_waiting += rows
         try:
-            body = msgspec.json.encode({"inputs": [_input(n, a) for n, a in feed.items()]})
+            body = msgspec.json.encode({"inputs": inputs})
             async with self._session().post(
                 f"{self._url}/infer",
                 data=body,
@@ -161,7 +161,8 @@ class OipEngine:
             self.rows_waiting -= rows
         self.batches += 1
         self.rows += rows
-        return then(_outputs(raw, self._interface.outputs, rows), self.model_hash)
+        outputs = _outputs(raw, self._interface.outputs, rows)
+        return then({n: Tensor.of(array) for n, array in outputs.items()}, self.model_hash)
 
     async def _refusal(self, status: int) -> Exception:
         """What a status says about the question. A good one gets 400 from MLServer that still loads

@@ -19,7 +19,7 @@ from offchain.wire.identity import Domain, Hotkey
 from offchain.wire.jobs import Blacklist, Forward, Job, Jobs, Priority, Route
 from offchain.wire.limits import Limits, Quota
 from offchain.wire.link import Link
-from offchain.wire.node import Node
+from offchain.wire.node import Node, Question
 from offchain.wire.synapse import Caller
 from offchain.wire.transport import dial, listen
 
@@ -51,7 +51,6 @@ class Axon:
     ) -> None:
         self.hotkey = hotkey.address
         self.limits = limits or Limits()
-        self.model_hash = model_hash
         self._tls = tls
         self._has_seat, self._stake_of = has_seat, stake_of
         self._node = Node(
@@ -67,12 +66,21 @@ class Axon:
         self._seats: dict[str, tuple[float, bool]] = {}
         self._routes: dict[str, Route] = {}
         self._http: dict[str, Callable[[], bytes]] = {"/health": lambda: b"ok"}
-        self._jobs = Jobs(self.limits, lambda: self.model_hash)
+        self._jobs = Jobs(self.limits, model_hash)
         self._dialled: dict[Endpoint, Link] = {}
         self._dialling: dict[Endpoint, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._server: asyncio.Server | None = None
         self.host, self.port = "", 0
+
+    @property
+    def model_hash(self) -> bytes:
+        """What receipts name as the model of the next answers."""
+        return self._jobs.model_hash
+
+    @model_hash.setter
+    def model_hash(self, value: bytes) -> None:
+        self._jobs.model_hash = value
 
     @property
     def served(self) -> int:
@@ -154,33 +162,37 @@ class Axon:
 
     # admission
 
-    def _serve(self, link: Link, frame: Request, body: memoryview, body_hash: bytes) -> None:
+    def _serve(self, link: Link, questions: list[Question]) -> None:
         now = monotonic()
-        caller = link.peer
+        caller, session = link.peer, link.session.id
         quota = self._door.quota(caller.hotkey)
-        route = self._routes.get(frame.route)
-        refusal = self._refusal(quota, route, frame, caller, now)
-        if refusal is not None or route is None:
-            self._jobs.refuse(link, frame.id, refusal or Code.NO_ROUTE)
-            return
-        try:
-            synapse = route.codec.decode_question(body)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
-            self._jobs.refuse(link, frame.id, Code.BAD_REQUEST)
-            return
-        synapse.dendrite = caller
-        request = receipts.request_hash(link.session.id, frame.id, frame.route, body_hash)
-        self._jobs.admit(Job(link, frame, route, synapse, request, quota, now))
+        is_seated = self._seated(caller.hotkey, now)
+        jobs = []
+        for frame, body, body_hash in questions:
+            route = self._routes.get(frame.route)
+            refusal = self._refusal(quota, route, frame, is_seated, now)
+            if refusal is not None or route is None:
+                self._jobs.refuse(link, frame.id, refusal or Code.NO_ROUTE)
+                continue
+            try:
+                synapse = route.codec.decode_question(body)
+            except (msgspec.MsgspecError, ValueError, RecursionError):
+                self._jobs.refuse(link, frame.id, Code.BAD_REQUEST)
+                continue
+            synapse.dendrite = caller
+            request = receipts.request_hash(session, frame.id, frame.route, body_hash)
+            jobs.append(Job(link, frame, route, synapse, request, quota, now))
+        self._jobs.admit(jobs)
 
     def _refusal(
-        self, quota: Quota, route: Route | None, frame: Request, caller: Caller, now: float
+        self, quota: Quota, route: Route | None, frame: Request, is_seated: bool, now: float
     ) -> Code | None:
         limits = self.limits
         if not quota.bucket.take(now) or quota.inflight >= limits.inflight_per_hotkey:
             return Code.BUSY
         if quota.inflight_bytes + frame.size > limits.inflight_bytes_per_hotkey:
             return Code.BUSY
-        if not self._seated(caller.hotkey, now):
+        if not is_seated:
             return Code.DENIED
         if route is None:
             return Code.NO_ROUTE

@@ -7,11 +7,13 @@ import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from offchain.wire.deadlines import Deadlines
 from offchain.wire.door import Door
 from offchain.wire.egress import Egress, Endpoint
 from offchain.wire.errors import CallError, Code, EgressError, HandshakeError, WireError
@@ -106,6 +108,7 @@ class Dendrite:
             hotkey, domain, chain_time, self.limits,
             on_receipt=on_receipt, on_open=self._on_open, on_closed=self._on_closed,
         )  # fmt: skip
+        self._deadlines = Deadlines()
         self._links: dict[Endpoint, Link] = {}
         self._dialling: dict[Endpoint, asyncio.Task[Link]] = {}
         self._rest: dict[Endpoint, tuple[float, CallError]] = {}
@@ -118,14 +121,14 @@ class Dendrite:
         """Ask one miner; CallError if there is no good answer by the deadline."""
         messages, body, link, left = await self._prepare(endpoint, synapse, timeout_s)
         number, asked = link.ask(messages.route, body, left, is_alone=True)
-        timer = asyncio.get_running_loop().call_later(left, _expire, asked, endpoint)
+        deadline = self._deadlines.add(left, partial(_expire, asked, endpoint))
         try:
             answer = await asked.future
         except (CallError, asyncio.CancelledError):
             link.cancel(number)  # if it still works on that, it may stop
             raise
         finally:
-            timer.cancel()
+            self._deadlines.drop(deadline)
         return self._reply(messages, endpoint, synapse, answer, asked)
 
     async def stream(
@@ -140,7 +143,7 @@ class Dendrite:
         number, asked = link.ask(messages.route, body, left, is_alone=True)
         asked.take_part = parts.put_nowait
         asked.future.add_done_callback(lambda _done: parts.put_nowait(None))
-        timer = asyncio.get_running_loop().call_later(left, _expire, asked, endpoint)
+        deadline = self._deadlines.add(left, partial(_expire, asked, endpoint))
         try:
             while (part := await parts.get()) is not None:
                 yield self._reply(messages, endpoint, synapse, part, asked)
@@ -148,7 +151,7 @@ class Dendrite:
             if not asked.part_hashes:  # a handler that does not stream
                 yield self._reply(messages, endpoint, synapse, answer, asked)
         finally:
-            timer.cancel()
+            self._deadlines.drop(deadline)
             link.cancel(number)
             _forget(asked)
 
@@ -163,14 +166,14 @@ class Dendrite:
             self._send_safely(endpoint, synapse, timeout_s, is_alone)
             for endpoint, synapse in questions
         ]
-        timer = asyncio.get_running_loop().call_later(timeout_s, _expire_all, sent)
+        deadline = self._deadlines.add(timeout_s, partial(_expire_all, sent))
         try:
             return [
                 await item if isinstance(item, asyncio.Task) else await self._receive_safely(item)
                 for item in sent
             ]
         finally:
-            timer.cancel()
+            self._deadlines.drop(deadline)
             for item in sent:
                 item.cancel()
 
@@ -196,6 +199,7 @@ class Dendrite:
             task.cancel()
         for link in [*self._links.values(), *self._incoming.values()]:
             link.finish()
+        self._deadlines.close()  # what was waited for has failed with the connections
         await asyncio.sleep(0)
 
     def _send_safely(

@@ -10,9 +10,12 @@ import asyncio
 from bisect import insort
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
-from inspect import isasyncgen, isawaitable, signature
+from functools import partial
+from inspect import isasyncgen, isasyncgenfunction, isawaitable, iscoroutinefunction, signature
+from itertools import groupby
+from operator import attrgetter
 from time import monotonic
-from typing import Any, cast, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 import structlog
 
@@ -21,7 +24,7 @@ from offchain.wire.faults import log_fault
 from offchain.wire.frames import Request
 from offchain.wire.later import Later
 from offchain.wire.limits import Limits, Quota
-from offchain.wire.link import Link
+from offchain.wire.link import Given, Link
 from offchain.wire.synapse import Codec, Synapse, codec
 
 Forward = Callable[[Any], Any]
@@ -40,19 +43,44 @@ class Busy(CallError):
 
 
 class Route:
-    """One attached message."""
+    """One attached message. `takes_many`: its handler takes a list of them."""
 
-    __slots__ = ("blacklist", "codec", "forward", "priority")
+    __slots__ = ("blacklist", "codec", "forward", "priority", "takes_many")
 
     def __init__(
         self, forward: Forward, blacklist: Blacklist | None, priority: Priority | None
     ) -> None:
         self.forward, self.blacklist, self.priority = forward, blacklist, priority
-        self.codec: Codec[Any] = codec(_message_of(forward))
+        kind, self.takes_many = _message_of(forward)
+        self.codec: Codec[Any] = codec(kind)
+
+    def ask(self, jobs: "list[Job]") -> "list[tuple[Job, Any]]":
+        """What the handler returns for each of them, or raises."""
+        if self.takes_many:
+            return list(zip(jobs, self._ask_together(jobs), strict=True))
+        return [(job, self._ask_one(job)) for job in jobs]
+
+    def _ask_one(self, job: "Job") -> Any:
+        try:
+            return self.forward(job.synapse)
+        except Exception as error:  # one request's failure must not reach another's
+            return error
+
+    def _ask_together(self, jobs: "list[Job]") -> list[Any]:
+        try:
+            results: list[Any] = self.forward([job.synapse for job in jobs])
+        except Exception as error:  # of the handler, not of one question: all of them share it
+            return [error] * len(jobs)
+        if isinstance(results, list) and len(results) == len(jobs):
+            return results
+        log.error("forward returned no list of as many", route=self.codec.route)
+        return [Busy()] * len(jobs)
 
 
 class Job:
-    """One admitted question. `request` is its hash for the receipt."""
+    """One admitted question, counted in its hotkey's quota until `leave`. `request` is its hash
+    for the receipt.
+    """
 
     __slots__ = (
         "deadline", "link", "model", "number", "quota", "request", "route", "size", "synapse",
@@ -68,33 +96,42 @@ class Job:
         self.deadline = now + frame.timeout_ms / 1_000
         self.model = b""  # that of the moment it was started
         self.work: asyncio.Future[Any] | Later | None = None
+        link.jobs[frame.id] = self
+        quota.inflight += 1
+        quota.inflight_bytes += frame.size
 
     def cancel(self) -> None:
         """Stop working on it; it ends with LATE."""
         if self.work is not None:
             self.work.cancel()
 
+    def leave(self) -> None:
+        """It was answered or refused."""
+        self.link.jobs.pop(self.number, None)
+        self.quota.inflight -= 1
+        self.quota.inflight_bytes -= self.size
+
 
 class Jobs:
     """At most `limits.running` handlers at work and `limits.queued` questions behind them."""
 
-    def __init__(self, limits: Limits, model_hash: Callable[[], bytes]) -> None:
-        self._limits, self._model_hash = limits, model_hash
+    def __init__(self, limits: Limits, model_hash: bytes) -> None:
+        self._limits, self.model_hash = limits, model_hash
         self.running: set[Job] = set()
         self._queue: list[tuple[float, int, Job]] = []  # best last; among equals the oldest
         self._arrivals = 0
         self._is_starting = False
+        self._hear = self._on_later
         self.served = self.refused = 0
 
-    def admit(self, job: Job) -> None:
-        """Run it now, or later, or refuse whatever has the lowest priority."""
-        job.link.jobs[job.number] = job
-        job.quota.inflight += 1
-        job.quota.inflight_bytes += job.size
-        if len(self.running) < self._limits.running:
-            self._start(job)
-        else:
+    def admit(self, jobs: list[Job]) -> None:
+        """Run them now, or later, or refuse whatever has the lowest priority."""
+        room = max(0, self._limits.running - len(self.running))
+        self._start(jobs[:room])
+        for job in jobs[room:]:
             self._enqueue(job)
+        if self._queue:
+            self._start_waiting()
 
     def refuse(self, link: Link, number: int, code: Code) -> None:
         """Answer with a code."""
@@ -131,37 +168,52 @@ class Jobs:
         if self._is_starting:
             return
         self._is_starting = True
-        while self._queue and len(self.running) < self._limits.running:
-            job = self._queue.pop()[2]
-            if job.link.closed or monotonic() > job.deadline:
-                self._end(job, Code.LATE)
-            else:
-                self._start(job)
+        while self._queue and (room := self._limits.running - len(self.running)) > 0:
+            best, now = self._queue[-room:], monotonic()
+            del self._queue[-room:]
+            wanted = []
+            for _, _, job in reversed(best):
+                if job.link.closed or now > job.deadline:
+                    self._end(job, Code.LATE)
+                else:
+                    wanted.append(job)
+            self._start(wanted)
         self._is_starting = False
 
-    def _start(self, job: Job) -> None:
-        self.running.add(job)
-        job.model = self._model_hash()
-        if job.route.blacklist is not None:
-            job.work = _loop().create_task(self._run(job, self._judge(job)))
-            return
-        try:
-            result = job.route.forward(job.synapse)
-        except Exception as error:  # one request's failure must not reach another's
-            self._end(job, _code_of(error, job))
-            return
-        if isinstance(result, Synapse):
-            self._finish(job, result)
-        elif isinstance(result, Later) or asyncio.isfuture(result):
-            job.work = result
-            result.add_done_callback(lambda done: self._on_done(job, done))
-        elif asyncio.iscoroutine(result):
-            job.work = _loop().create_task(self._run(job, result))
-        elif isasyncgen(result):
-            job.work = _loop().create_task(self._run(job, self._stream(job, cast(Parts, result))))
-        else:
-            log.error("forward returned no synapse", route=job.route.codec.route)
-            self._end(job, Code.INTERNAL)
+    def _start(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            job.model = self.model_hash
+        self.running.update(jobs)
+        for route, together in groupby(jobs, attrgetter("route")):
+            if route.blacklist is None:
+                self._pursue(route.ask(list(together)))
+            else:
+                for job in together:
+                    job.work = _loop().create_task(self._run(job, self._judge(job)))
+
+    def _pursue(self, results: list[tuple[Job, Any]]) -> None:
+        """Whatever handlers have returned: send it, or wait for it."""
+        ready = []
+        for job, result in results:
+            if isinstance(result, Later):
+                job.work = result
+                result.listen(self._hear, job)
+            elif isinstance(result, Synapse):
+                ready.append((job, result))
+            elif isinstance(result, Exception):
+                self._end(job, _code_of(result, job))
+            elif asyncio.isfuture(result):
+                job.work = result
+                result.add_done_callback(partial(self._on_done, job))
+            elif asyncio.iscoroutine(result):
+                job.work = _loop().create_task(self._run(job, result))
+            elif isasyncgen(result):
+                work = self._run(job, self._stream(job, cast(Parts, result)))
+                job.work = _loop().create_task(work)
+            else:
+                log.error("forward returned no synapse", route=job.route.codec.route)
+                self._end(job, Code.INTERNAL)
+        self._finish(ready)
 
     async def _judge(self, job: Job) -> Any:
         assert job.route.blacklist is not None  # _start comes here only then
@@ -170,7 +222,9 @@ class Jobs:
             verdict = await verdict
         if verdict[0] if isinstance(verdict, tuple) else verdict:
             raise CallError(Code.DENIED, "blacklisted")
-        result = job.route.forward(job.synapse)
+        ((_, result),) = job.route.ask([job])
+        if isinstance(result, Exception):
+            raise result
         if isasyncgen(result):
             return await self._stream(job, cast(Parts, result))
         return await result if isawaitable(result) else result
@@ -198,48 +252,68 @@ class Jobs:
         except Exception as error:  # one request's failure must not reach another's
             self._end(job, _code_of(error, job))
         else:
-            self._finish(job, result)
+            self._finish([(job, result)])
 
-    def _on_done(self, job: Job, done: "asyncio.Future[Any] | Later") -> None:
+    def _on_done(self, job: Job, done: asyncio.Future[Any]) -> None:
         if done.cancelled():
             self._end(job, Code.LATE)
             return
         error = done.exception()
         if error is None:
-            self._finish(job, done.result())
+            self._finish([(job, done.result())])
         else:
             self._end(job, _code_of(error, job))
 
-    def _finish(self, job: Job, result: Any) -> None:
-        if job.work is not None and monotonic() > job.deadline:
-            self._end(job, Code.LATE)
-            return
+    def _on_later(self, laters: list[Later]) -> None:
+        ready = []
+        for later in laters:
+            job: Job = later.owner
+            if later.is_cancelled:
+                self._end(job, Code.LATE)
+            elif later.error is not None:
+                self._end(job, _code_of(later.error, job))
+            else:
+                ready.append((job, later.value))
+        self._finish(ready)
+
+    def _finish(self, ready: list[tuple[Job, Any]]) -> None:
+        """Send answers, each connection's together."""
+        now = monotonic()
+        by_link: dict[Link, list[Given]] = {}
+        for job, result in ready:
+            given = self._given(job, result, now)
+            if isinstance(given, Code):
+                self._end(job, given)
+                continue
+            self.running.discard(job)
+            job.leave()
+            self.served += 1
+            by_link.setdefault(job.link, []).append(given)
+        for link, answers in by_link.items():
+            link.answer(answers)
+        if self._queue:
+            self._start_waiting()
+
+    def _given(self, job: Job, result: Any, now: float) -> Given | Code:
+        if job.work is not None and now > job.deadline:
+            return Code.LATE
         if isinstance(result, list):  # a stream has sent its parts: their hashes
-            job.link.answer(job.number, b"", job.request, job.model, result)
-            self._end(job, None)
-            return
+            return job.number, b"", job.request, job.model, result
+        messages = job.route.codec
         try:
-            body = job.route.codec.encode_answer(result)
+            body = messages.encode_answer(result)
         except Exception as error:  # the handler returned something that is no answer
-            self._end(job, _code_of(error, job))
-            return
-        if len(body) > job.route.codec.max_bytes:
-            self._end(job, Code.TOO_LARGE)
-            return
+            return _code_of(error, job)
+        if len(body) > messages.max_bytes:
+            return Code.TOO_LARGE
         # a handler that changes models says which one answered
         model = getattr(result, "model_hash", job.model)
-        job.link.answer(job.number, body, job.request, model)
-        self._end(job, None)
+        return job.number, body, job.request, model, ()
 
-    def _end(self, job: Job, code: Code | None) -> None:
+    def _end(self, job: Job, code: Code) -> None:
         self.running.discard(job)
-        job.link.jobs.pop(job.number, None)
-        job.quota.inflight -= 1
-        job.quota.inflight_bytes -= job.size
-        if code is None:
-            self.served += 1
-        else:
-            self.refuse(job.link, job.number, code)
+        job.leave()
+        self.refuse(job.link, job.number, code)
         if self._queue:
             self._start_waiting()
 
@@ -257,11 +331,20 @@ def _code_of(error: BaseException, job: Job) -> Code:
     return Code.INTERNAL
 
 
-def _message_of(forward: Forward) -> type[Synapse]:
+def _message_of(forward: Forward) -> tuple[type[Synapse], bool]:
+    """The message that a handler takes, and whether it takes a list of them."""
     parameters = list(signature(forward).parameters)
     kind = get_type_hints(forward).get(parameters[0]) if parameters else None
-    if not (isinstance(kind, type) and issubclass(kind, Synapse)):
+    takes_many = get_origin(kind) is list
+    message = get_args(kind)[0] if takes_many else kind
+    if not (isinstance(message, type) and issubclass(message, Synapse)):
         raise WireConfigError(
-            f"axon: {forward!r} takes {kind!r}, wanted a Synapse class as its first annotation"
+            f"axon: {forward!r} takes {kind!r}, wanted a Synapse class, or a list of one, as its "
+            "first annotation"
         )
-    return kind
+    if takes_many and (iscoroutinefunction(forward) or isasyncgenfunction(forward)):
+        raise WireConfigError(
+            f"axon: {forward!r} takes a list and is asynchronous",
+            next_step="Return a list of coroutines, one for each question.",
+        )
+    return message, takes_many

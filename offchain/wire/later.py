@@ -2,11 +2,11 @@
 """An answer that comes later, without a turn of the event loop between its coming and its sending.
 
 A future calls back through the loop: a handle, a context and a turn for every answer. A batch that
-ends on the loop has many answers at once and needs none of that.
+ends on the loop has many answers at once, needs none of that, and tells of all of them in one call.
 """
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 import structlog
@@ -17,86 +17,95 @@ log = structlog.get_logger("evmtensor.axon")
 
 
 class Later:
-    """Speaks as a future does, for one listener; the first outcome counts. `await` works too."""
+    """Speaks as a future does, for one listener; the first outcome counts. `await` works too.
 
-    __slots__ = ("_error", "_is_cancelled", "_is_done", "_listener", "_value")
+    `owner` is whatever the listener wants to know it by.
+    """
+
+    __slots__ = ("_is_done", "_listener", "error", "is_cancelled", "owner", "value")
 
     def __init__(self) -> None:
-        self._is_done = self._is_cancelled = False
-        self._value: Any = None
-        self._error: BaseException | None = None
-        self._listener: Callable[[Later], object] | None = None
+        self._is_done = self.is_cancelled = False
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.owner: Any = None
+        self._listener: Listener | None = None
 
     def done(self) -> bool:
         """There is an outcome, cancellation included."""
         return self._is_done
 
-    def cancelled(self) -> bool:
-        """Nobody wants it any more."""
-        return self._is_cancelled
-
     def result(self) -> Any:
         """The value; raises the error instead, if there is one."""
-        if self._error is not None:
-            raise self._error
-        return self._value
-
-    def exception(self) -> BaseException | None:
-        """The error, if there is one."""
-        return self._error
+        if self.error is not None:
+            raise self.error
+        return self.value
 
     def set_result(self, value: Any) -> None:
         """The value is there."""
-        if not self._is_done:
-            self._value = value
-            self._end()
+        settle([(self, value)])
 
     def set_exception(self, error: BaseException) -> None:
         """There will be no value."""
-        if not self._is_done:
-            self._error = error
-            self._end()
+        settle([(self, error)])
 
     def cancel(self) -> bool:
         """Nobody wants it any more; False if the outcome was there before."""
         if self._is_done:
             return False
-        self._is_cancelled = True
-        self._end()
+        self._is_done = self.is_cancelled = True
+        if self._listener is not None:
+            _tell(self._listener, [self])
         return True
 
-    def add_done_callback(self, listener: "Callable[[Later], object]") -> None:
-        """Call the one listener when the outcome is there, at once if it is already."""
-        self._listener = listener
+    def listen(self, listener: "Listener", owner: Any = None) -> None:
+        """Call the one listener when the outcome is there, at once if it is already. What comes
+        together with others that it listens to, it hears of together.
+        """
+        self._listener, self.owner = listener, owner
         if self._is_done:
-            self._tell()
-
-    def _end(self) -> None:
-        self._is_done = True
-        if self._listener is not None:
-            self._tell()
-
-    def _tell(self) -> None:
-        listener, self._listener = self._listener, None
-        assert listener is not None  # both callers have seen it
-        try:
-            listener(self)
-        except Exception as error:  # it must not stop whoever delivers to its neighbours
-            log_fault(log, "listener failed", error)
+            _tell(listener, [self])
 
     def __await__(self) -> Generator[Any, None, Any]:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-        def wake(_done: Later) -> None:
+        def wake(_done: list[Later]) -> None:
             if not future.done():
                 future.set_result(None)
 
-        self.add_done_callback(wake)
+        self.listen(wake)
         try:
             yield from future
         except asyncio.CancelledError:
             self.cancel()
             raise
-        if self._is_cancelled:
+        if self.is_cancelled:
             raise asyncio.CancelledError
         return self.result()
+
+
+Listener = Callable[[list[Later]], object]
+
+
+def settle(outcomes: Iterable[tuple[Later, Any]]) -> None:
+    """Give each its value, or an exception as its error, unless it has an outcome already."""
+    heard: dict[Listener, list[Later]] = {}
+    for later, outcome in outcomes:
+        if later._is_done:
+            continue
+        later._is_done = True
+        if isinstance(outcome, BaseException):
+            later.error = outcome
+        else:
+            later.value = outcome
+        if later._listener is not None:
+            heard.setdefault(later._listener, []).append(later)
+    for listener, laters in heard.items():
+        _tell(listener, laters)
+
+
+def _tell(listener: Listener, laters: list[Later]) -> None:
+    try:
+        listener(laters)
+    except Exception as error:  # it must not stop whoever delivers to its neighbours
+        log_fault(log, "listener failed", error)

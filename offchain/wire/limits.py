@@ -31,7 +31,7 @@ class Limits:
     send_buffer_bytes: int = 16 * 2**20  # a peer that does not read is dropped beyond this
     parts: int = 65_536  # of one streamed answer
     stream_bytes: int = 64 * 2**20  # of one streamed answer
-    receipt_every: int = 64  # answers
+    receipt_every: int = 256  # answers
     receipt_ms: int = 500
     unreceipted: int = 4_096  # answers a caller waits for receipts before it hangs up
     dials_per_ip_per_s: float = 32.0

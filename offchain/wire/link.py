@@ -28,10 +28,16 @@ from offchain.wire.frames import (
 )
 from offchain.wire.handshake import Keys
 from offchain.wire.identity import recover
-from offchain.wire.node import Asked, Cancellable, Node
+from offchain.wire.node import Asked, Cancellable, Node, Question
 from offchain.wire.receipts import Batch
 from offchain.wire.session import Session
 from offchain.wire.synapse import Caller
+
+_WITH_BODY = (Request, Answer, Part)
+
+# An answer: number, body, hash of the question, hash of the model that made it, and the hashes of
+# the parts that were sent before; after parts the body is empty.
+Given = tuple[int, bytes, bytes, bytes, Sequence[bytes]]
 
 
 class Link(WSListener):
@@ -53,12 +59,13 @@ class Link(WSListener):
         self._transport: WSTransport | None = None
         self._parts: list[bytes] = []  # a message that a proxy cut into fragments
         self._parts_bytes = 0
+        self._bundle_bytes = node.limits.bundle_bytes
+        self._bundle_frames = node.limits.bundle_frames
         self._frames: list[Frame] = []
         self._bodies: list[bytes] = []
         self._body_bytes = 0
         self._body_hash = b""
         self._flush_due = False
-        self._has_more = False  # frames of the message that is being read
         self._asked: dict[int, Asked] = {}
         self._unreceipted: dict[int, Asked] = {}
         self._next_ask = self._next_heard = 0
@@ -157,10 +164,9 @@ class Link(WSListener):
                 self.node.on_open(self)
         now = perf_counter()
         offset, whole = 0, len(tail)
-        last = len(frames) - 1
-        for index, frame in enumerate(frames):
-            self._has_more = index < last
-            if isinstance(frame, Request | Answer | Part):
+        questions: list[Question] = []  # those that came together are served together
+        for frame in frames:
+            if isinstance(frame, _WITH_BODY):
                 end = offset + frame.size
                 if end > whole:
                     raise FrameError(f"message: body ends at {end} of {whole} bytes")
@@ -169,26 +175,34 @@ class Link(WSListener):
                 offset = end
                 if isinstance(frame, Answer):
                     self._on_answer(frame, body, body_hash, now)
-                elif isinstance(frame, Part):
-                    self._on_part(frame, body, body_hash)
+                elif isinstance(frame, Request):
+                    self._check_number(frame.id)
+                    questions.append((frame, body, body_hash))
                 else:
-                    self._on_request(frame, body, body_hash)
+                    self._on_part(frame, body, body_hash)
             elif isinstance(frame, Failure):
                 self._on_failure(frame)
-            elif isinstance(frame, Cancel):
-                self.cancelled(frame.id)
-            else:
+            elif isinstance(frame, Receipt):
                 self._on_receipt(frame)
+            else:
+                self._serve(questions)  # the question may be one of them
+                questions = []
+                self.cancelled(frame.id)
         if offset != whole:
             raise FrameError(f"message: {whole - offset} bytes that belong to no frame")
+        self._serve(questions)
 
-    def _on_request(self, frame: Request, body: memoryview, body_hash: bytes) -> None:
-        if frame.id < self._next_heard:
-            raise FrameError(f"request {frame.id}: wanted at least {self._next_heard}")
-        self._next_heard = frame.id + 1
+    def _check_number(self, number: int) -> None:
+        if number < self._next_heard:
+            raise FrameError(f"request {number}: wanted at least {self._next_heard}")
+        self._next_heard = number + 1
+
+    def _serve(self, questions: list[Question]) -> None:
+        if not questions:
+            return
         if self.node.serve is None:
             raise FrameError("request: this side only asks")
-        self.node.serve(self, frame, body, body_hash)
+        self.node.serve(self, questions)
 
     # asking
 
@@ -311,34 +325,26 @@ class Link(WSListener):
         """Called by the WebSocket when its buffer has drained."""
         self._writable.set()
 
-    def answer(
-        self,
-        number: int,
-        body: bytes,
-        request: bytes,
-        model: bytes = receipts.NO_MODEL,
-        parts: Sequence[bytes] = (),
-    ) -> None:
-        """Post an answer and note it for the next receipt. `model` is the hash of the model that
-        made it; after `parts` (their hashes) the body is empty.
-        """
+    def answer(self, answers: Sequence[Given]) -> None:
+        """Post answers and note them for the next receipt."""
         if self.closed:
             return
-        if model != self._model:
-            if self._leaves:
+        every = self.node.limits.receipt_every
+        hashes = [blake3(given[1]).digest() for given in answers]
+        for (number, body, request, model, parts), body_hash in zip(answers, hashes, strict=True):
+            if model != self._model:
+                if self._leaves:
+                    self._send_receipt()
+                self._model = model
+            self._post(Answer(number, len(body)), body, body_hash)
+            whole = receipts.stream_hash(parts) if parts else body_hash
+            self._leaves.append(receipts.leaf(request, whole, model))
+            self._leaf_ids.append(number)
+            if len(self._leaves) >= every:
                 self._send_receipt()
-            self._model = model
-        body_hash = blake3(body).digest()
-        self._post(Answer(number, len(body)), body, body_hash)
-        if parts:
-            body_hash = receipts.stream_hash(parts)
-        self._leaves.append(receipts.leaf(request, body_hash, model))
-        self._leaf_ids.append(number)
-        if len(self.jobs) == 1 and not self._has_more:
+        if not self.jobs:
             self._flush_at_once()
-        if len(self._leaves) >= self.node.limits.receipt_every:
-            self._send_receipt()
-        elif self._receipt_timer is None:
+        if self._leaves and self._receipt_timer is None:
             self._receipt_timer = self._loop.call_later(
                 self.node.limits.receipt_ms / 1_000, self._send_receipt
             )
@@ -365,16 +371,16 @@ class Link(WSListener):
     # sending
 
     def _post(self, frame: Frame, body: bytes = b"", body_hash: bytes = b"") -> None:
-        size = self._body_bytes + len(body)
-        if self._frames and size > self.node.limits.bundle_bytes:
-            self._flush()
-            size = len(body)
-        self._frames.append(frame)
         if body:
+            size = self._body_bytes + len(body)
+            if self._frames and size > self._bundle_bytes:
+                self._flush()
+                size = len(body)
             self._bodies.append(body)
             self._body_bytes = size
             self._body_hash = body_hash
-        if len(self._frames) >= self.node.limits.bundle_frames:
+        self._frames.append(frame)
+        if len(self._frames) >= self._bundle_frames:
             self._flush()
         elif not self._flush_due:
             self._flush_due = True
@@ -384,7 +390,7 @@ class Link(WSListener):
         # Where nothing could share the message, the turn of the loop until `_flush_turn` is only
         # lost: 0.02 ms on each side. A large body, sent while another is read, would lose more.
         # What filled a message has left already.
-        if self._frames and self._body_bytes <= self.node.limits.bundle_bytes:
+        if self._frames and self._body_bytes <= self._bundle_bytes:
             self._flush()
 
     def _flush_turn(self) -> None:

@@ -15,6 +15,8 @@ from offchain.wire.receipts import Batch, Evidence
 if TYPE_CHECKING:
     from offchain.wire.link import Link
 
+Question = tuple[Request, memoryview, bytes]  # frame, body, hash of the body
+
 
 @dataclass(slots=True)
 class Node:
@@ -24,8 +26,8 @@ class Node:
     domain: Domain
     chain_time: Callable[[], int]
     limits: Limits
-    # Takes a question: (link, frame, body, hash of the body). None: this side only asks.
-    serve: Callable[["Link", Request, memoryview, bytes], None] | None = None
+    # Takes the questions that came in one message. None: this side only asks.
+    serve: Callable[["Link", list[Question]], None] | None = None
     on_receipt: Callable[["Batch"], None] | None = None
     on_open: Callable[["Link"], None] | None = None
     on_closed: Callable[["Link"], None] | None = None

@@ -3,6 +3,7 @@
 with them.
 """
 
+from collections.abc import Sequence
 from math import isfinite, prod
 from typing import Annotated, Any
 
@@ -34,24 +35,33 @@ class Tensor(msgspec.Struct, array_like=True, frozen=True, eq=False, gc=False):
 
     @classmethod
     def of(cls, array: Any) -> "Tensor":
-        """Wrap an array without copying it, if it is contiguous; TensorError for a dtype that
-        does not travel.
+        """Wrap an array, a long one without copying it if it is contiguous; TensorError for a
+        dtype that does not travel.
         """
         array = np.asarray(array, order="C")
         name = _NAMES.get(array.dtype)
         if name is None:
             raise TensorError(f"tensor: dtype {array.dtype.name}, wanted one of {sorted(DTYPES)}")
-        # a view of no bytes has no other form, and costs more
-        data = memoryview(array).cast("B") if array.size else memoryview(b"")
-        return cls(name, array.shape, data)
+        if array.nbytes > _SHORT:
+            return cls(name, array.shape, memoryview(array).cast("B"))
+        return cls(name, array.shape, memoryview(array.tobytes()))  # cheaper than that view
 
-    def numpy(
-        self, *, dtype: str = "", shape: tuple[int | None, ...] | None = None, finite: bool = True
-    ) -> np.ndarray[Any, Any]:
-        """The array, without copying. Raises TensorError unless bytes, dtype, shape and values
-        are as demanded.
+    @classmethod
+    def split(cls, array: Any, sizes: Sequence[int]) -> "list[Tensor]":
+        """Consecutive rows of an array, as many in each as `sizes` says; TensorError as `of`."""
+        whole = cls.of(array)
+        rest = whole.shape[1:]
+        row_bytes = prod(rest) * _KINDS[whole.dtype].itemsize
+        tensors, start = [], 0
+        for rows in sizes:
+            end = start + rows * row_bytes
+            tensors.append(cls(whole.dtype, (rows, *rest), whole.data[start:end]))
+            start = end
+        return tensors
 
-        `shape` may hold None for an axis of any length; `finite` refuses NaN and infinities.
+    def check(self, *, dtype: str = "", shape: tuple[int | None, ...] | None = None) -> None:
+        """TensorError unless dtype and shape are as demanded and the bytes are as many as they
+        say. `shape` may hold None for an axis of any length.
         """
         kind = _KINDS.get(self.dtype)
         if kind is None or (dtype and dtype != self.dtype):
@@ -59,13 +69,46 @@ class Tensor(msgspec.Struct, array_like=True, frozen=True, eq=False, gc=False):
         if shape is not None and not _fits(self.shape, shape):
             raise TensorError(f"tensor: shape {self.shape}, wanted {shape}")
         size = prod(self.shape) * kind.itemsize  # Python integers: no overflow to exploit
-        data = memoryview(self.data)
-        if data.nbytes != size:
-            raise TensorError(f"tensor: {data.nbytes} bytes for shape {self.shape}, wanted {size}")
-        flat = np.frombuffer(data, kind)
-        if finite and kind.kind == "f" and not _is_finite(flat):
-            raise TensorError("tensor: NaN or infinity, wanted finite numbers")
-        return flat.reshape(self.shape)
+        if self.data.nbytes != size:
+            raise TensorError(
+                f"tensor: {self.data.nbytes} bytes for shape {self.shape}, wanted {size}"
+            )
+
+    def numpy(
+        self, *, dtype: str = "", shape: tuple[int | None, ...] | None = None, finite: bool = True
+    ) -> np.ndarray[Any, Any]:
+        """The array, without copying. Raises TensorError as `check`, and where `finite` for NaN
+        and infinities.
+        """
+        self.check(dtype=dtype, shape=shape)
+        return _array(self.data, self.dtype, self.shape, finite)
+
+
+def joined(tensors: Sequence[Tensor]) -> np.ndarray[Any, Any]:
+    """The rows of all, one after the other, in an array; of one tensor without copying. They have
+    passed `check`. TensorError unless they go together and hold finite numbers.
+    """
+    first = tensors[0]
+    if len(tensors) == 1:
+        return _array(first.data, first.dtype, first.shape, True)
+    dtype, rest = first.dtype, first.shape[1:]
+    rows = 0
+    for tensor in tensors:
+        if tensor.dtype != dtype or tensor.shape[1:] != rest:
+            raise TensorError(f"tensor: {tensor.dtype} {tensor.shape} beside {dtype} {first.shape}")
+        rows += tensor.shape[0]
+    data = b"".join([tensor.data for tensor in tensors])
+    return _array(data, dtype, (rows, *rest), True)
+
+
+def _array(
+    data: bytes | memoryview, dtype: str, shape: tuple[int, ...], finite: bool
+) -> np.ndarray[Any, Any]:
+    kind = _KINDS[dtype]
+    flat = np.frombuffer(data, kind)
+    if finite and kind.kind == "f" and not _is_finite(flat):
+        raise TensorError("tensor: NaN or infinity, wanted finite numbers")
+    return flat.reshape(shape)
 
 
 def _is_finite(flat: np.ndarray[Any, Any]) -> bool:
@@ -78,7 +121,6 @@ def _is_finite(flat: np.ndarray[Any, Any]) -> bool:
 def _fits(got: tuple[int, ...], want: tuple[int | None, ...]) -> bool:
     if len(got) != len(want):
         return False
-    for g, w in zip(got, want, strict=True):  # noqa: SIM110  # a generator costs half a microsecond
-        if w is not None and g != w:
-            return False
-    return True
+    if want and want[0] is None and got[1:] == want[1:]:  # most are like that, and this costs least
+        return True
+    return all(w is None or g == w for g, w in zip(got, want, strict=True))

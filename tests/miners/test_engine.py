@@ -13,7 +13,7 @@ from onnx import helper
 from miners import Engine, ModelError
 from miners.engine import INLINE_S, LONE_S, SMALL_BATCH, Arrays, _Model
 from offchain.wire import Busy
-from tests.miners.worlds import vision_model
+from tests.miners.worlds import tensors, vision_model
 from tests.wire.worlds import PATIENT_S, in_loop, until
 
 CONTENT = vision_model().SerializeToString()
@@ -106,7 +106,7 @@ async def test_run__one_caller__is_answered_in_its_own_turn_of_the_loop() -> Non
     engine = Engine(CONTENT)
     for _ in range(4):
         await engine.run({"images": images(1)})
-    assert engine.submit({"images": images(1)}, lambda *both: both).done()
+    assert engine.submit(tensors({"images": images(1)}), lambda *both: both).done()
     engine.close()
 
 
@@ -212,7 +212,13 @@ def test_engine__opset_from_the_future__refused_in_one_sentence() -> None:
 
 @pytest.mark.parametrize(
     ("small_row_s", "large_row_s", "rows"),
-    [(0.0, 0.0, 256), (0.0, 1.0, 256), (1.0, 1.0, SMALL_BATCH), (1.0, 0.2, 256), (0.5, 1.0, 16)],
+    [
+        (0.0, 0.0, 256),
+        (0.0, 1.0, 256),
+        (1.0, 1.0, SMALL_BATCH),
+        (1.0, 0.2, 256),
+        (0.5, 1.0, SMALL_BATCH),
+    ],
 )
 def test_batch_size__by_what_rows_cost__small_only_where_large_gains_nothing(
     small_row_s: float, large_row_s: float, rows: int

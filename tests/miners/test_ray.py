@@ -16,7 +16,7 @@ from miners.engines import EngineChoice, EngineName, make_miner
 from miners.ray_engine import RayEngine
 from offchain.subnets import vision
 from offchain.wire import Busy
-from tests.miners.worlds import FakeChain, endpoint_of, here, new_validator, vision_model
+from tests.miners.worlds import FakeChain, endpoint_of, here, new_validator, tensors, vision_model
 from tests.wire.worlds import PATIENT_S, new_hotkey
 
 CONTENT = vision_model().SerializeToString()
@@ -88,14 +88,17 @@ def test_ray__same_model__same_answers_through_the_whole_miner(engine: RayEngine
 def test_ray__bad_input__fails_alone_and_beyond_the_cap_is_busy(engine: RayEngine) -> None:
     async def run() -> None:
         wrong = {"images": np.zeros((3, 7, 7), dtype=np.float32)}
-        bad, good = engine.submit(wrong, lambda *b: b), engine.submit(FEED, lambda *b: b)
+        bad, good = (
+            engine.submit(tensors(wrong), lambda *b: b),
+            engine.submit(tensors(FEED), lambda *b: b),
+        )
         results = await asyncio.gather(bad, good, return_exceptions=True)
         assert isinstance(results[0], ModelError)
         assert results[1][0]["probabilities"].shape == (3, 10)
         engine._max_under_way = 1
-        first = engine.submit(FEED, lambda *b: b)
+        first = engine.submit(tensors(FEED), lambda *b: b)
         with pytest.raises(Busy):
-            engine.submit(FEED, lambda *b: b)
+            engine.submit(tensors(FEED), lambda *b: b)
         await first
         engine._max_under_way = 1_024
         assert engine.rows_waiting == 0

@@ -17,7 +17,7 @@ from miners.errors import EngineAway
 from miners.remote import OipEngine
 from offchain.subnets import vision
 from offchain.wire import Busy, Code
-from tests.miners.worlds import FakeChain, endpoint_of, here, new_validator, vision_model
+from tests.miners.worlds import FakeChain, endpoint_of, here, new_validator, tensors, vision_model
 from tests.wire.worlds import PATIENT_S, in_loop, new_hotkey
 
 CONTENT = vision_model().SerializeToString()
@@ -204,9 +204,9 @@ async def test_remote__hangs__deadline_and_busy_beyond_the_cap() -> None:
 
     async with oip_server(lambda answer: hang(answer)) as url:
         engine = remote(url, max_under_way=2, timeout_s=0.3)
-        first = [engine.submit(FEED, lambda *both: both) for _ in range(2)]
+        first = [engine.submit(tensors(FEED), lambda *both: both) for _ in range(2)]
         with pytest.raises(Busy):
-            engine.submit(FEED, lambda *both: both)
+            engine.submit(tensors(FEED), lambda *both: both)
         results = await asyncio.gather(*first, return_exceptions=True)
         assert [type(r) for r in results] == [EngineAway, EngineAway]
         engine.close()

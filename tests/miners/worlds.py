@@ -2,6 +2,7 @@
 """A chain for miners made of plain values, and models made to be refused."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,15 @@ from onnx import TensorProto, helper, numpy_helper
 
 from miners import Settings
 from offchain.protocol.errors import ConfigError
-from offchain.wire import Dendrite, Domain, Egress, Endpoint, LocalHotkey
+from offchain.wire import Dendrite, Domain, Egress, Endpoint, LocalHotkey, Tensor
 from tests.wire.worlds import DOMAIN, START, patient
 
 MODELS = Path(__file__).parents[2] / ".cache" / "models"
+
+
+def tensors(arrays: Mapping[str, Any]) -> dict[str, Tensor]:
+    """What an engine is asked with."""
+    return {name: Tensor.of(array) for name, array in arrays.items()}
 
 
 @dataclass

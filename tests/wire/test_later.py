@@ -12,7 +12,7 @@ from tests.wire.worlds import PATIENT_S, Double, in_loop, until, world
 
 def heard(later: Later) -> list[Later]:
     got: list[Later] = []
-    later.add_done_callback(got.append)
+    later.listen(got.extend)
     return got
 
 
@@ -23,7 +23,7 @@ def test_later__value__told_at_once_and_once() -> None:
     later.set_result(8)
     later.set_exception(ValueError())
     assert got == [later]
-    assert (later.result(), later.exception(), later.cancel()) == (7, None, False)
+    assert (later.result(), later.error, later.cancel()) == (7, None, False)
     assert heard(later) == [later]  # a late listener too
 
 
@@ -32,12 +32,12 @@ def test_later__cancelled__nothing_comes_any_more() -> None:
     got = heard(later)
     assert later.cancel()
     later.set_result(7)
-    assert (got, later.cancelled(), later.done()) == ([later], True, True)
+    assert (got, later.is_cancelled, later.done()) == ([later], True, True)
 
 
 def test_later__listener_fails__whoever_delivers_goes_on() -> None:
     later = Later()
-    later.add_done_callback(lambda _done: 1 / 0)
+    later.listen(lambda _done: 1 / 0)
     later.set_result(1)
     assert later.result() == 1
 
@@ -62,7 +62,7 @@ async def test_later__waiter_cancelled__it_is_too() -> None:
     task = asyncio.ensure_future(asyncio.wait_for(_wait(later), 0.05))
     with pytest.raises(TimeoutError):
         await task
-    assert later.cancelled()
+    assert later.is_cancelled
 
 
 async def _wait(later: Later) -> object:
@@ -94,7 +94,7 @@ async def test_forward__returns_a_later__answered_refused_and_expired() -> None:
         assert good.synapse is not None
         assert good.synapse.result == 2
         assert (busy.code, late.code) == (Code.BUSY, Code.LATE)
-        await until(made[2].cancelled)  # the miner stops too
+        await until(lambda: made[2].is_cancelled)  # the miner stops too
         await axon.close()
 
 
