@@ -16,10 +16,11 @@ from offchain.wire.errors import Code, WireConfigError, WireError
 from offchain.wire.frames import Request
 from offchain.wire.handshake import Dialer, Keys, Mode
 from offchain.wire.identity import Domain, Hotkey
-from offchain.wire.jobs import Blacklist, Forward, Job, Jobs, Priority, Route
+from offchain.wire.jobs import Job, Jobs
 from offchain.wire.limits import Limits, Quota
 from offchain.wire.link import Link
 from offchain.wire.node import Node, Question
+from offchain.wire.routes import Blacklist, Forward, Priority, Route
 from offchain.wire.synapse import Caller
 from offchain.wire.transport import dial, listen
 
@@ -101,7 +102,9 @@ class Axon:
         """Serve the message that `forward` takes, by its annotation.
 
         `forward(synapse)` returns the synapse with its answers filled in, a future of it, or a
-        coroutine; at once only if that takes microseconds. An async generator streams parts.
+        coroutine; at once only if that takes microseconds. An async generator streams parts. One
+        that takes a list, `forward(synapses: list[Vision])`, gets what came together and returns
+        a list of the same: an exception in it refuses that question only.
         `blacklist(synapse)` refuses when true; `priority(synapse)` orders waiting requests, stake
         by default. `synapse.dendrite` is the `Caller`.
         """

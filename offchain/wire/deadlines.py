@@ -48,8 +48,8 @@ class Deadlines:
         self._timer = None
         now = loop.time()
         over = [number for number, (at, _) in self._waiting.items() if at <= now]
-        for expire in [self._waiting.pop(number)[1] for number in over]:
-            expire()
+        for number in over:
+            loop.call_soon(self._waiting.pop(number)[1])  # a fault of one stays its own
         next_ = min((at for at, _ in self._waiting.values()), default=None)
-        if next_ is not None and self._timer is None:
+        if next_ is not None:
             self._set(loop, next_)

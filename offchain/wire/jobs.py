@@ -8,29 +8,27 @@ An async generator streams: each synapse that it yields is sent as a part at onc
 
 import asyncio
 from bisect import insort
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
-from inspect import isasyncgen, isasyncgenfunction, isawaitable, iscoroutinefunction, signature
+from inspect import isasyncgen, isawaitable
 from itertools import groupby
 from operator import attrgetter
 from time import monotonic
-from typing import Any, cast, get_args, get_origin, get_type_hints
+from typing import Any, cast
 
 import structlog
 
-from offchain.wire.errors import CallError, Code, TensorError, WireConfigError
+from offchain.wire.errors import CallError, Code, TensorError
 from offchain.wire.faults import log_fault
 from offchain.wire.frames import Request
 from offchain.wire.later import Later
 from offchain.wire.limits import Limits, Quota
 from offchain.wire.link import Given, Link
-from offchain.wire.synapse import Codec, Synapse, codec
+from offchain.wire.routes import Route
+from offchain.wire.synapse import Synapse
 
-Forward = Callable[[Any], Any]
 Parts = AsyncGenerator[Any, None]
-Blacklist = Callable[[Any], bool | tuple[bool, str] | Awaitable[bool | tuple[bool, str]]]
-Priority = Callable[[Any], float]
 
 log = structlog.get_logger("evmtensor.axon")
 
@@ -40,41 +38,6 @@ class Busy(CallError):
 
     def __init__(self) -> None:
         super().__init__(Code.BUSY, "busy")
-
-
-class Route:
-    """One attached message. `takes_many`: its handler takes a list of them."""
-
-    __slots__ = ("blacklist", "codec", "forward", "priority", "takes_many")
-
-    def __init__(
-        self, forward: Forward, blacklist: Blacklist | None, priority: Priority | None
-    ) -> None:
-        self.forward, self.blacklist, self.priority = forward, blacklist, priority
-        kind, self.takes_many = _message_of(forward)
-        self.codec: Codec[Any] = codec(kind)
-
-    def ask(self, jobs: "list[Job]") -> "list[tuple[Job, Any]]":
-        """What the handler returns for each of them, or raises."""
-        if self.takes_many:
-            return list(zip(jobs, self._ask_together(jobs), strict=True))
-        return [(job, self._ask_one(job)) for job in jobs]
-
-    def _ask_one(self, job: "Job") -> Any:
-        try:
-            return self.forward(job.synapse)
-        except Exception as error:  # one request's failure must not reach another's
-            return error
-
-    def _ask_together(self, jobs: "list[Job]") -> list[Any]:
-        try:
-            results: list[Any] = self.forward([job.synapse for job in jobs])
-        except Exception as error:  # of the handler, not of one question: all of them share it
-            return [error] * len(jobs)
-        if isinstance(results, list) and len(results) == len(jobs):
-            return results
-        log.error("forward returned no list of as many", route=self.codec.route)
-        return [Busy()] * len(jobs)
 
 
 class Job:
@@ -186,10 +149,11 @@ class Jobs:
         self.running.update(jobs)
         for route, together in groupby(jobs, attrgetter("route")):
             if route.blacklist is None:
-                self._pursue(route.ask(list(together)))
+                asked = list(together)
+                results = route.ask([job.synapse for job in asked])
+                self._pursue(list(zip(asked, results, strict=True)))
             else:
-                for job in together:
-                    job.work = _loop().create_task(self._run(job, self._judge(job)))
+                self._pursue([(job, self._judge(job)) for job in together])
 
     def _pursue(self, results: list[tuple[Job, Any]]) -> None:
         """Whatever handlers have returned: send it, or wait for it."""
@@ -203,17 +167,20 @@ class Jobs:
             elif isinstance(result, Exception):
                 self._end(job, _code_of(result, job))
             elif asyncio.isfuture(result):
-                job.work = result
-                result.add_done_callback(partial(self._on_done, job))
+                self._await(job, result)
             elif asyncio.iscoroutine(result):
-                job.work = _loop().create_task(self._run(job, result))
+                self._await(job, _loop().create_task(result))
             elif isasyncgen(result):
-                work = self._run(job, self._stream(job, cast(Parts, result)))
-                job.work = _loop().create_task(work)
+                self._await(job, _loop().create_task(self._stream(job, cast(Parts, result))))
             else:
                 log.error("forward returned no synapse", route=job.route.codec.route)
                 self._end(job, Code.INTERNAL)
         self._finish(ready)
+
+    def _await(self, job: Job, work: asyncio.Future[Any]) -> None:
+        # a task that is cancelled before its first step runs nothing of its own: only this tells
+        job.work = work
+        work.add_done_callback(partial(self._on_done, job))
 
     async def _judge(self, job: Job) -> Any:
         assert job.route.blacklist is not None  # _start comes here only then
@@ -222,7 +189,7 @@ class Jobs:
             verdict = await verdict
         if verdict[0] if isinstance(verdict, tuple) else verdict:
             raise CallError(Code.DENIED, "blacklisted")
-        ((_, result),) = job.route.ask([job])
+        (result,) = job.route.ask([job.synapse])
         if isinstance(result, Exception):
             raise result
         if isasyncgen(result):
@@ -243,16 +210,6 @@ class Jobs:
                 if link.closed:  # nobody is there any more
                     break
         return hashes
-
-    async def _run(self, job: Job, work: Coroutine[Any, Any, Any]) -> None:
-        try:
-            result = await work
-        except asyncio.CancelledError:  # by the sweep: its deadline has passed
-            self._end(job, Code.LATE)
-        except Exception as error:  # one request's failure must not reach another's
-            self._end(job, _code_of(error, job))
-        else:
-            self._finish([(job, result)])
 
     def _on_done(self, job: Job, done: asyncio.Future[Any]) -> None:
         if done.cancelled():
@@ -329,22 +286,3 @@ def _code_of(error: BaseException, job: Job) -> Code:
         return Code.BAD_REQUEST
     log_fault(log, "forward failed", error, route=job.route.codec.route)
     return Code.INTERNAL
-
-
-def _message_of(forward: Forward) -> tuple[type[Synapse], bool]:
-    """The message that a handler takes, and whether it takes a list of them."""
-    parameters = list(signature(forward).parameters)
-    kind = get_type_hints(forward).get(parameters[0]) if parameters else None
-    takes_many = get_origin(kind) is list
-    message = get_args(kind)[0] if takes_many else kind
-    if not (isinstance(message, type) and issubclass(message, Synapse)):
-        raise WireConfigError(
-            f"axon: {forward!r} takes {kind!r}, wanted a Synapse class, or a list of one, as its "
-            "first annotation"
-        )
-    if takes_many and (iscoroutinefunction(forward) or isasyncgenfunction(forward)):
-        raise WireConfigError(
-            f"axon: {forward!r} takes a list and is asynchronous",
-            next_step="Return a list of coroutines, one for each question.",
-        )
-    return message, takes_many

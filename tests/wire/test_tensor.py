@@ -4,8 +4,12 @@
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from offchain.wire import Tensor, TensorError
+from offchain.wire.tensor import joined
 
 DECODER = msgspec.msgpack.Decoder(Tensor)
 
@@ -81,3 +85,50 @@ def test_tensor__dtype_that_does_not_travel__refused_at_the_source() -> None:
     for array in (np.array(["a"]), np.array([object()]), np.array([1j])):
         with pytest.raises(TensorError):
             Tensor.of(array)
+
+
+@given(
+    arrays=st.lists(
+        hnp.arrays(
+            np.float32,
+            st.tuples(st.integers(0, 5), st.just(3)),
+            elements=st.floats(-1e9, 1e9, width=32),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_split_and_joined__any_rows__the_same_bits_in_order(arrays: list[np.ndarray]) -> None:
+    whole = np.concatenate(arrays)
+    parts = Tensor.split(whole, [len(array) for array in arrays])
+    assert [part.shape for part in parts] == [array.shape for array in arrays]
+    for part, array in zip(parts, arrays, strict=True):
+        assert part.numpy().tobytes() == array.tobytes()
+    assert joined(parts).tobytes() == whole.tobytes()
+    assert joined(parts).shape == whole.shape
+
+
+def test_joined__one_is_not_finite_or_of_another_kind__refused() -> None:
+    good = Tensor.of(np.ones((2, 3), dtype=np.float32))
+    for bad in (
+        np.full((1, 3), np.nan, dtype=np.float32),
+        np.full((1, 3), np.inf, dtype=np.float32),
+        np.ones((1, 4), dtype=np.float32),
+        np.ones((1, 3), dtype=np.float64),
+    ):
+        for both in ([good, Tensor.of(bad)], [Tensor.of(bad), good]):
+            with pytest.raises(TensorError):
+                joined(both)
+    assert joined([good, good]).shape == (4, 3)
+
+
+def test_check__demand_of_every_axis__as_numpy() -> None:
+    tensor = Tensor.of(np.ones((2, 3), dtype=np.float32))
+    tensor.check(dtype="float32", shape=(2, 3))
+    tensor.check(shape=(None, None))
+    for shape in ((), (2,), (3, 3), (None, 2), (2, None, None)):
+        with pytest.raises(TensorError):
+            tensor.check(shape=shape)
+    with pytest.raises(TensorError):
+        Tensor("float32", (2, 3), memoryview(bytes(23))).check()
+    Tensor.of(np.float32(1)).check(shape=())
