@@ -12,23 +12,18 @@ import asyncio
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from threading import Thread
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
-from miners.checks import first_line, model_hash
-from miners.engine_bound import open_bound
+from miners.checks import first_line
+from miners.engine_model import LoadedModel
+from miners.engine_port import Arrays, Feed, Then, run_arrays
 from miners.errors import ModelError
-from miners.providers import CPU
 from offchain.wire import Busy, Tensor, TensorError
 from offchain.wire.later import Later, settle
 from offchain.wire.tensor import joined
-
-Feed = Mapping[str, Tensor]
-Then = Callable[[dict[str, Tensor], bytes], Any]
-Arrays = Mapping[str, Any]
 
 # A batch this short runs on the event loop itself: what the loop could read meanwhile is worth less
 # than two turns of threads and the fight for Python's lock. 64 callers of a model of 0.08 ms, in
@@ -37,103 +32,9 @@ INLINE_S = 0.002
 # One that a single caller waits for, too: its answer comes without the turn of two threads, which
 # cost 0.04 to 0.27 ms where both have slept. Longer than this the loop must not stand still.
 LONE_S = 0.005
-# Where rows cost no more in batches of this size than in larger ones, they run in such batches: so
-# the first answers are on their way, and new questions come in, while the rest is computed.
-SMALL_BATCH = 32
-_NO_WORSE = 1.1
-_LOOK_AGAIN = 512  # batches: a large one may cost a model with much state many small ones
 # After a run the worker needs Python's lock to hand the results over; by default the event loop
 # may keep it for 5 ms, which is longer than most models take.
 SWITCH_INTERVAL_S = 0.0001
-
-
-class AnyEngine(Protocol):
-    """What a miner needs of whatever computes its answers: `Engine` here, `remote` elsewhere."""
-
-    batches: int
-    rows: int
-
-    @property
-    def provider(self) -> str: ...
-
-    @property
-    def model_hash(self) -> bytes: ...
-
-    @property
-    def rows_waiting(self) -> int: ...
-
-    async def check(self) -> None: ...
-
-    async def run(self, arrays: Arrays) -> tuple[dict[str, Any], bytes]: ...
-
-    def submit(self, feed: Feed, then: Then) -> "asyncio.Future[Any] | Later": ...
-
-    def swap(self, content: bytes) -> bytes: ...
-
-    def close(self) -> None: ...
-
-
-async def run_arrays(engine: AnyEngine, arrays: Arrays) -> tuple[dict[str, Any], bytes]:
-    """Output arrays for one request's arrays (first axis: rows), and the hash of the model that
-    made them. Raises Busy if too much is waiting, ModelError if the model fails on this,
-    TensorError for what cannot travel or is not finite.
-    """
-    feed = {name: Tensor.of(array) for name, array in arrays.items()}
-    outputs, model = await engine.submit(feed, lambda *both: both)
-    return {name: tensor.numpy(finite=False) for name, tensor in outputs.items()}, model
-
-
-class _Model:
-    """One loaded model and the name that receipts give it."""
-
-    __slots__ = (
-        "bound",
-        "hash",
-        "large_row_s",
-        "outputs",
-        "provider",
-        "row_s",
-        "session",
-        "small_row_s",
-    )
-
-    def __init__(self, content: bytes, providers: list[str] | None) -> None:
-        self.session, self.provider, self.bound = open_bound(content, providers)
-        self.hash = model_hash(content)
-        self.outputs = [value.name for value in self.session.get_outputs()]
-        self.row_s = 1.0  # seconds per row, as measured lately; slow until known
-        self.small_row_s = self.large_row_s = 0.0  # in batches of about SMALL_BATCH, and in larger
-
-    @property
-    def is_on_cpu(self) -> bool:
-        """Several threads may run it at once, each on its own core."""
-        return self.provider == CPU
-
-    def run(self, feed: Arrays) -> list[Any]:
-        """Outputs in order."""
-        if self.bound is not None:
-            outputs: list[Any] = self.bound.run(feed)
-        else:
-            outputs = self.session.run(self.outputs, feed)
-        return outputs
-
-    def learn(self, rows: int, seconds: float) -> None:
-        """Note what a batch took."""
-        self.row_s = row_s = seconds / rows
-        if rows > SMALL_BATCH:
-            self.large_row_s = _mean(self.large_row_s, row_s)
-        elif rows > SMALL_BATCH // 2:
-            self.small_row_s = _mean(self.small_row_s, row_s)
-
-    def best_rows(self, number: int, most: int) -> int:
-        """How many rows the batch of this number should have at most; now and then another size,
-        so that both are known.
-        """
-        if number % _LOOK_AGAIN < 2:
-            return min(SMALL_BATCH, most) if number % _LOOK_AGAIN else most
-        known = self.small_row_s and self.large_row_s
-        is_good = known and self.small_row_s <= _NO_WORSE * self.large_row_s
-        return min(SMALL_BATCH, most) if is_good else most
 
 
 class _Job(Later):
@@ -145,7 +46,7 @@ class _Job(Later):
         super().__init__()
         self.feed, self.rows, self.then = feed, rows, then
 
-    def outcome(self, result: dict[str, Tensor] | Exception, model: _Model) -> Any:
+    def outcome(self, result: dict[str, Tensor] | Exception, model: LoadedModel) -> Any:
         """What its caller gets of the batch."""
         if self.done() or isinstance(result, Exception):
             return result
@@ -173,7 +74,7 @@ class Engine:
         providers: list[str] | None = None,
         threads: int = 0,
     ) -> None:
-        self._model = _Model(content, providers)
+        self._model = LoadedModel(content, providers)
         self._providers = providers
         self._most_busy = threads or cores()
         self._max_batch, self._max_queue = max_batch, max_queue
@@ -183,9 +84,9 @@ class Engine:
         self._is_due = False  # `_next_batch` will be called
         self._lone_batches = 0  # the latest ones, each of one request and nobody waiting
         self._has_run_at_once = False  # in this turn of the loop
-        self._work: SimpleQueue[tuple[asyncio.AbstractEventLoop, _Model, list[_Job]] | None] = (
-            SimpleQueue()
-        )
+        self._work: SimpleQueue[
+            tuple[asyncio.AbstractEventLoop, LoadedModel, list[_Job]] | None
+        ] = SimpleQueue()
         self._threads: list[Thread] = []
         self.batches = self.rows = 0
 
@@ -237,7 +138,7 @@ class Engine:
         """Load another model and use it from the next batch on; returns its hash. The old one
         stays on ModelError.
         """
-        self._model = _Model(content, self._providers)
+        self._model = LoadedModel(content, self._providers)
         return self._model.hash
 
     def close(self) -> None:
@@ -286,7 +187,7 @@ class Engine:
         if self._waiting and free > 1:
             self._next_batch(loop)
 
-    def _take(self, model: _Model, free: int) -> tuple[list[_Job], int]:
+    def _take(self, model: LoadedModel, free: int) -> tuple[list[_Job], int]:
         """The next batch and its rows: what waits, and of what takes long this thread's share."""
         most = model.best_rows(self.batches, self._max_batch)
         if free > 1 and self._rows_waiting * model.row_s >= INLINE_S:
@@ -311,13 +212,21 @@ class Engine:
                 return
 
     def _end_batch(
-        self, loop: asyncio.AbstractEventLoop, model: _Model, jobs: list[_Job], results: list[Any]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        model: LoadedModel,
+        jobs: list[_Job],
+        results: list[Any],
     ) -> None:
         self._busy -= 1
         self._finish(loop, model, jobs, results)
 
     def _finish(
-        self, loop: asyncio.AbstractEventLoop, model: _Model, jobs: list[_Job], results: list[Any]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        model: LoadedModel,
+        jobs: list[_Job],
+        results: list[Any],
     ) -> None:
         if self._waiting and not self._is_due:
             self._plan(loop)  # after what has arrived meanwhile was read
@@ -333,11 +242,7 @@ def cores() -> int:
     return os.cpu_count() or 1  # macOS does not say
 
 
-def _mean(known: float, new: float) -> float:
-    return 0.7 * known + 0.3 * new if known else new
-
-
-def _run_batch(model: _Model, jobs: list[_Job]) -> list[Any]:
+def _run_batch(model: LoadedModel, jobs: list[_Job]) -> list[Any]:
     """One result per job: its outputs by name, or the error that concerns it."""
     sizes = [job.rows for job in jobs]
     try:

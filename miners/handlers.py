@@ -8,7 +8,7 @@ from hashlib import sha256
 from types import ModuleType
 from typing import Any
 
-from miners.engine import AnyEngine
+from miners.engine_port import AnyEngine
 from offchain.wire import CallError, Code, Synapse, Tensor, TensorError
 from offchain.wire.later import Later
 from offchain.wire.receipts import NO_MODEL

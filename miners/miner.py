@@ -13,7 +13,8 @@ import structlog
 
 from miners.chain_port import ChainPort
 from miners.checks import ModelReport, check_content, read_model, self_test
-from miners.engine import AnyEngine, Engine
+from miners.engine import Engine
+from miners.engine_port import AnyEngine
 from miners.errors import MinerError
 from miners.handlers import Forward, annotated, function_hash, model_handler
 from miners.llm.engine import DecoderEngine, TextEngine, is_text

@@ -14,7 +14,8 @@ from secrets import token_hex
 from typing import Any
 
 from miners.checks import first_line, model_hash
-from miners.engine import Arrays, Engine, Feed, Then, run_arrays
+from miners.engine import Engine
+from miners.engine_port import Arrays, Feed, Then, run_arrays
 from miners.errors import EngineAway, ModelError
 from offchain.wire import Busy, Tensor
 

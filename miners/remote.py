@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 import numpy as np
 
-from miners.engine import Arrays, Feed, Then, run_arrays
+from miners.engine_port import Arrays, Feed, Then, run_arrays
 from miners.errors import EngineAway, ModelError
 from offchain.subnets.base import ModelInterface, TensorSpec
 from offchain.wire import Busy, Tensor

@@ -11,7 +11,9 @@ import pytest
 from onnx import helper
 
 from miners import Engine, ModelError
-from miners.engine import INLINE_S, LONE_S, SMALL_BATCH, Arrays, _Model
+from miners.engine import INLINE_S, LONE_S
+from miners.engine_model import SMALL_BATCH, LoadedModel
+from miners.engine_port import Arrays
 from offchain.wire import Busy
 from tests.miners.worlds import tensors, vision_model
 from tests.wire.worlds import PATIENT_S, in_loop, until
@@ -60,15 +62,15 @@ async def test_run__one_caller__does_not_wait_for_others(
 def noted(monkeypatch: pytest.MonkeyPatch, row_s: float) -> list[Thread]:
     """Let engines believe that a row takes so long; returns where each batch ran, as it does."""
     places: list[Thread] = []
-    run = _Model.run
+    run = LoadedModel.run
 
-    def run_noted(self: _Model, feed: Arrays) -> list[Any]:
+    def run_noted(self: LoadedModel, feed: Arrays) -> list[Any]:
         self.row_s = row_s
         places.append(current_thread())
         return run(self, feed)
 
-    monkeypatch.setattr(_Model, "run", run_noted)
-    monkeypatch.setattr(_Model, "learn", lambda *_: None)
+    monkeypatch.setattr(LoadedModel, "run", run_noted)
+    monkeypatch.setattr(LoadedModel, "learn", lambda *_: None)
     return places
 
 
@@ -240,9 +242,9 @@ class Held:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, engine: Engine, row_s: float) -> None:
         self.go_on, self.running, self.rows = Event(), 0, []
-        run = _Model.run
+        run = LoadedModel.run
 
-        def hold(model: _Model, feed: Arrays) -> list[Any]:
+        def hold(model: LoadedModel, feed: Arrays) -> list[Any]:
             self.rows.append(len(feed["images"]))
             self.running += 1
             assert self.go_on.wait(PATIENT_S)
@@ -250,8 +252,8 @@ class Held:
             return run(model, feed)
 
         engine._model.row_s = row_s
-        monkeypatch.setattr(_Model, "learn", lambda *_: None)
-        monkeypatch.setattr(_Model, "run", hold)
+        monkeypatch.setattr(LoadedModel, "learn", lambda *_: None)
+        monkeypatch.setattr(LoadedModel, "run", hold)
 
 
 @in_loop

@@ -18,7 +18,7 @@ import pytest
 
 from miners import Engine, Miner, MinerError, ModelError, Settings
 from miners.checks import model_hash
-from miners.engine import _Model
+from miners.engine_model import LoadedModel
 from miners.profile import profile_here
 from offchain.protocol.errors import ChainError, ConfigError
 from offchain.subnets import vision
@@ -355,7 +355,7 @@ async def test_request__wrong_tensor__bad_request_and_no_model_run(
     _, dendrite = new_validator(chain)
     there = endpoint_of(chain, key)
     runs: list[object] = []
-    monkeypatch.setattr(_Model, "run", lambda _model, feed: runs.append(feed))
+    monkeypatch.setattr(LoadedModel, "run", lambda _model, feed: runs.append(feed))
     wrong = [
         np.zeros((2, 8, 9), dtype=np.float32),
         np.zeros((2, 8, 8), dtype=np.float64),
