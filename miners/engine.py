@@ -46,6 +46,11 @@ class _Job(Later):
         super().__init__()
         self.feed, self.rows, self.then = feed, rows, then
 
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What jobs of one array have in common."""
+        return tuple((tensor.dtype, tensor.shape[1:]) for tensor in self.feed.values())
+
     def outcome(self, result: dict[str, Tensor] | Exception, model: LoadedModel) -> Any:
         """What its caller gets of the batch."""
         if self.done() or isinstance(result, Exception):
@@ -118,6 +123,8 @@ class Engine:
         Raises Busy if too much is waiting.
         """
         rows = next(iter(feed.values())).shape[0]
+        if not rows:
+            raise TensorError("tensor: no rows")
         if self._rows_waiting + rows > self._max_queue:
             raise Busy
         job = _Job(feed, rows, then)
@@ -244,17 +251,36 @@ def cores() -> int:
 
 def _run_batch(model: LoadedModel, jobs: list[_Job]) -> list[Any]:
     """One result per job: its outputs by name, or the error that concerns it."""
-    sizes = [job.rows for job in jobs]
     try:
         feed = {name: joined([job.feed[name] for job in jobs]) for name in jobs[0].feed}
+    except TensorError as error:
+        return [TensorError(str(error))] if len(jobs) == 1 else _run_apart(model, jobs)
+    sizes = [job.rows for job in jobs]
+    try:
         start = perf_counter()
         outputs = model.run(feed)
         model.learn(sum(sizes), perf_counter() - start)
         columns = [Tensor.split(output, sizes) for output in outputs]
     except Exception as error:  # onnxruntime's errors have no common base
         if len(jobs) == 1:
-            is_ours = isinstance(error, TensorError)
-            return [error if is_ours else ModelError(f"model: {first_line(error)}")]
+            return [ModelError(f"model: {first_line(error)}")]
         # One bad request must not spoil its neighbours': each runs alone.
         return [result for job in jobs for result in _run_batch(model, [job])]
     return [dict(zip(model.outputs, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _run_apart(model: LoadedModel, jobs: list[_Job]) -> list[Any]:
+    """What does not go into one array: those of one shape together, without what is not finite."""
+    results: dict[_Job, Any] = {}
+    alike: dict[tuple[Any, ...], list[_Job]] = {}
+    for job in jobs:
+        try:
+            for tensor in job.feed.values():
+                tensor.numpy()
+        except TensorError as error:
+            results[job] = TensorError(str(error))  # another one: that holds this frame
+        else:
+            alike.setdefault(job.kind, []).append(job)
+    for together in alike.values():
+        results.update(zip(together, _run_batch(model, together), strict=True))
+    return [results[job] for job in jobs]

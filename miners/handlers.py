@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from miners.engine_port import AnyEngine
-from offchain.wire import CallError, Code, Synapse, Tensor, TensorError
+from offchain.wire import CallError, Code, Synapse, Tensor
 from offchain.wire.later import Later
 from offchain.wire.receipts import NO_MODEL
 
@@ -42,7 +42,7 @@ def model_handler(engine: AnyEngine, subnet: ModuleType) -> Forward:
         for synapse in questions:
             try:
                 results.append(submit(synapse))
-            except (CallError, TensorError) as error:  # of this question
+            except Exception as error:  # of this question: its neighbours are answered
                 results.append(error)
         return results
 

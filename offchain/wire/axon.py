@@ -6,7 +6,6 @@ import ssl
 from collections.abc import Callable
 from time import monotonic
 
-import msgspec
 import structlog
 
 from offchain.wire import receipts
@@ -179,7 +178,7 @@ class Axon:
                 continue
             try:
                 synapse = route.codec.decode_question(body)
-            except (msgspec.MsgspecError, ValueError, RecursionError):
+            except Exception:  # msgspec's own, or of a `__post_init__` of the message's author
                 self._jobs.refuse(link, frame.id, Code.BAD_REQUEST)
                 continue
             synapse.dendrite = caller

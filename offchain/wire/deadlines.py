@@ -16,10 +16,14 @@ class Deadlines:
         self._waiting: dict[int, tuple[float, Callable[[], object]]] = {}
         self._added = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def add(self, seconds: float, expire: Callable[[], object]) -> int:
         """Call `expire` after so many seconds; the number is for `drop`."""
         loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # the one of before has ended with everything on it
+            self._loop, self._timer = loop, None
+            self._waiting.clear()
         at = loop.time() + seconds
         self._added += 1
         self._waiting[self._added] = (at, expire)
@@ -32,11 +36,13 @@ class Deadlines:
         self._waiting.pop(number, None)
 
     def close(self) -> None:
-        """Call nobody any more."""
-        self._waiting.clear()
+        """Call everybody now: nothing will come any more."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        for _, expire in list(self._waiting.values()):
+            expire()
+        self._waiting.clear()
 
     def _set(self, loop: asyncio.AbstractEventLoop, at: float) -> None:
         if self._timer is not None:

@@ -199,7 +199,7 @@ class Dendrite:
             task.cancel()
         for link in [*self._links.values(), *self._incoming.values()]:
             link.finish()
-        self._deadlines.close()  # what was waited for has failed with the connections
+        self._deadlines.close()  # what was asked on a connection that a newer one has replaced
         await asyncio.sleep(0)
 
     def _send_safely(

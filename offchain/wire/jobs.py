@@ -25,6 +25,7 @@ from offchain.wire.frames import Request
 from offchain.wire.later import Later
 from offchain.wire.limits import Limits, Quota
 from offchain.wire.link import Given, Link
+from offchain.wire.receipts import NO_MODEL
 from offchain.wire.routes import Route
 from offchain.wire.synapse import Synapse
 
@@ -131,17 +132,23 @@ class Jobs:
         if self._is_starting:
             return
         self._is_starting = True
-        while self._queue and (room := self._limits.running - len(self.running)) > 0:
-            best, now = self._queue[-room:], monotonic()
-            del self._queue[-room:]
-            wanted = []
-            for _, _, job in reversed(best):
-                if job.link.closed or now > job.deadline:
-                    self._end(job, Code.LATE)
-                else:
-                    wanted.append(job)
-            self._start(wanted)
-        self._is_starting = False
+        try:
+            while self._queue and (room := self._limits.running - len(self.running)) > 0:
+                self._start(self._best(room))
+        finally:
+            self._is_starting = False
+
+    def _best(self, count: int) -> list[Job]:
+        """Up to so many out of the queue, the best first, that somebody still waits for."""
+        best, now = self._queue[-count:], monotonic()
+        del self._queue[-count:]
+        wanted = []
+        for _, _, job in reversed(best):
+            if job.link.closed or now > job.deadline:
+                self._end(job, Code.LATE)
+            else:
+                wanted.append(job)
+        return wanted
 
     def _start(self, jobs: list[Job]) -> None:
         for job in jobs:
@@ -225,6 +232,7 @@ class Jobs:
         ready = []
         for later in laters:
             job: Job = later.owner
+            later.owner = None  # which it is the work of: they would wait for the cycle collector
             if later.is_cancelled:
                 self._end(job, Code.LATE)
             elif later.error is not None:
@@ -265,6 +273,9 @@ class Jobs:
             return Code.TOO_LARGE
         # a handler that changes models says which one answered
         model = getattr(result, "model_hash", job.model)
+        if not isinstance(model, bytes) or len(model) != len(NO_MODEL):
+            log.error("forward set no 32 bytes as model_hash", route=messages.route)
+            return Code.INTERNAL
         return job.number, body, job.request, model, ()
 
     def _end(self, job: Job, code: Code) -> None:
@@ -281,8 +292,13 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 def _code_of(error: BaseException, job: Job) -> Code:
     if isinstance(error, CallError):  # the handler's own honest refusal, e.g. Busy
-        return error.code
-    if isinstance(error, TensorError):
-        return Code.BAD_REQUEST
-    log_fault(log, "forward failed", error, route=job.route.codec.route)
-    return Code.INTERNAL
+        code = error.code
+    elif isinstance(error, TensorError):
+        code = Code.BAD_REQUEST
+    else:
+        code = Code.INTERNAL
+        log_fault(log, "forward failed", error, route=job.route.codec.route)
+    # Its frames hold the questions, and one of them the error: a cycle that only the collector
+    # would end.
+    error.__traceback__ = None
+    return code

@@ -33,7 +33,8 @@ class Limits:
     stream_bytes: int = 64 * 2**20  # of one streamed answer
     receipt_every: int = 256  # answers
     receipt_ms: int = 500
-    unreceipted: int = 4_096  # answers a caller waits for receipts before it hangs up
+    # Answers without a receipt before a caller hangs up: more than any miner's `receipt_every`.
+    unreceipted: int = 4_096
     dials_per_ip_per_s: float = 32.0
 
     def __post_init__(self) -> None:

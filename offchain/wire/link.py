@@ -171,6 +171,8 @@ class Link(WSListener):
                 if end > whole:
                     raise FrameError(f"message: body ends at {end} of {whole} bytes")
                 body = tail[offset:end]
+                if 2 * frame.size < whole and whole > self._bundle_bytes:
+                    body = memoryview(bytes(body))  # a view would keep all of a large message
                 body_hash = tail_hash if frame.size == whole else blake3(body).digest()
                 offset = end
                 if isinstance(frame, Answer):

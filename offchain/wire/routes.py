@@ -36,7 +36,7 @@ class Route:
         if not self.takes_many:
             return [self._ask_one(question) for question in questions]
         try:
-            results: list[Any] = self.forward(questions)
+            results: list[Any] = self.forward(list(questions))  # its own: it may take things out
         except Exception as error:  # of the handler, not of one question: all of them share it
             return [error] * len(questions)
         if isinstance(results, list) and len(results) == len(questions):

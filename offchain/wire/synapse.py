@@ -90,10 +90,8 @@ class Codec(Generic[S]):
     def decode_answer(self, question: S, body: memoryview) -> S:
         """A copy of the question with its ANSWERS fields filled in."""
         answer = self._answer_decoder.decode(body)
-        filled: S = question.__copy__()  # type: ignore[attr-defined]  # of every msgspec.Struct
-        for name in self.kind.ANSWERS:
-            setattr(filled, name, getattr(answer, name))
-        return filled
+        answers = zip(self.kind.ANSWERS, self._answers_of(answer), strict=True)
+        return msgspec.structs.replace(question, **dict(answers))
 
 
 def _getter(names: tuple[str, ...]) -> Callable[[object], tuple[Any, ...]]:

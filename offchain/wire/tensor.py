@@ -48,8 +48,12 @@ class Tensor(msgspec.Struct, array_like=True, frozen=True, eq=False, gc=False):
 
     @classmethod
     def split(cls, array: Any, sizes: Sequence[int]) -> "list[Tensor]":
-        """Consecutive rows of an array, as many in each as `sizes` says; TensorError as `of`."""
+        """Consecutive rows of an array, as many in each as `sizes` says; TensorError as `of`, or
+        if there are more rows or fewer.
+        """
         whole = cls.of(array)
+        if whole.shape[:1] != (sum(sizes),):
+            raise TensorError(f"tensor: shape {whole.shape}, wanted {sum(sizes)} rows")
         rest = whole.shape[1:]
         row_bytes = prod(rest) * _KINDS[whole.dtype].itemsize
         tensors, start = [], 0
@@ -69,10 +73,9 @@ class Tensor(msgspec.Struct, array_like=True, frozen=True, eq=False, gc=False):
         if shape is not None and not _fits(self.shape, shape):
             raise TensorError(f"tensor: shape {self.shape}, wanted {shape}")
         size = prod(self.shape) * kind.itemsize  # Python integers: no overflow to exploit
-        if self.data.nbytes != size:
-            raise TensorError(
-                f"tensor: {self.data.nbytes} bytes for shape {self.shape}, wanted {size}"
-            )
+        got = memoryview(self.data).nbytes
+        if got != size:
+            raise TensorError(f"tensor: {got} bytes for shape {self.shape}, wanted {size}")
 
     def numpy(
         self, *, dtype: str = "", shape: tuple[int | None, ...] | None = None, finite: bool = True
@@ -108,7 +111,10 @@ def _array(
     flat = np.frombuffer(data, kind)
     if finite and kind.kind == "f" and not _is_finite(flat):
         raise TensorError("tensor: NaN or infinity, wanted finite numbers")
-    return flat.reshape(shape)
+    try:
+        return flat.reshape(shape)
+    except ValueError as error:  # no elements, and axes that numpy does not count
+        raise TensorError(f"tensor: shape {shape}") from error
 
 
 def _is_finite(flat: np.ndarray[Any, Any]) -> bool:

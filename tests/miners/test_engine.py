@@ -14,7 +14,7 @@ from miners import Engine, ModelError
 from miners.engine import INLINE_S, LONE_S
 from miners.engine_model import SMALL_BATCH, LoadedModel
 from miners.engine_port import Arrays
-from offchain.wire import Busy
+from offchain.wire import Busy, TensorError
 from tests.miners.worlds import tensors, vision_model
 from tests.wire.worlds import PATIENT_S, in_loop, until
 
@@ -133,6 +133,68 @@ async def test_run__queue_full__busy_at_once() -> None:
     refused = [r for r in results if isinstance(r, Busy)]
     assert 0 < len(refused) < 20
     assert len(refused) + sum(isinstance(r, tuple) for r in results) == 20
+    engine.close()
+
+
+def rows_run(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Rows of each run of a model, as it runs."""
+    runs: list[int] = []
+    run = LoadedModel.run
+
+    def run_noted(self: LoadedModel, feed: Arrays) -> list[Any]:
+        runs.append(len(feed["images"]))
+        return run(self, feed)
+
+    monkeypatch.setattr(LoadedModel, "run", run_noted)
+    return runs
+
+
+@in_loop
+async def test_I7_run__one_is_not_finite__the_others_still_make_one_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else one caller could make the model run row by row for all."""
+    runs = rows_run(monkeypatch)
+    engine = Engine(CONTENT, threads=1)
+    bad = np.full((2, 8, 8), np.nan, dtype=np.float32)
+    results = await asyncio.gather(
+        *[engine.run({"images": images(1, n)}) for n in range(5)],
+        engine.run({"images": bad}),
+        *[engine.run({"images": images(1, n)}) for n in range(5)],
+        return_exceptions=True,
+    )
+    assert isinstance(results[5], TensorError)
+    assert all(isinstance(r, tuple) for r in results[:5] + results[6:])
+    assert runs == [10]
+    engine.close()
+
+
+@in_loop
+async def test_run__of_several_shapes__each_shape_makes_a_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs = rows_run(monkeypatch)
+    engine = Engine(CONTENT, threads=1)
+    other = images(1).reshape(1, 8, 8, 1)
+    feeds = [images(1), other, images(2), other, images(3)]
+    results = await asyncio.gather(
+        *[engine.run({"images": feed}) for feed in feeds], return_exceptions=True
+    )
+    assert [isinstance(result, ModelError) for result in results] == [False, True] * 2 + [False]
+    assert runs == [6, 2, 1, 1]  # what the model refuses, it refuses of each
+    engine.close()
+
+
+@in_loop
+async def test_run__no_rows_or_too_few_come_back__an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(CONTENT)
+    with pytest.raises(TensorError):
+        await engine.run({"images": images(0)})
+    monkeypatch.setattr(LoadedModel, "run", lambda *_: [images(1)])
+    results = await asyncio.gather(
+        *[engine.run({"images": images(2)}) for _ in range(2)], return_exceptions=True
+    )
+    assert all(isinstance(result, ModelError) for result in results)
     engine.close()
 
 

@@ -29,7 +29,7 @@ async def test_deadlines__never_early() -> None:
 
 
 @in_loop
-async def test_deadlines__dropped_or_closed__silent() -> None:
+async def test_deadlines__dropped__silent_and_closed__at_once() -> None:
     deadlines, rung = Deadlines(), []
     dropped = deadlines.add(0.01, lambda: rung.append("dropped"))
     deadlines.drop(dropped)
@@ -38,8 +38,9 @@ async def test_deadlines__dropped_or_closed__silent() -> None:
     await until(lambda: bool(rung))
     deadlines.add(0.01, lambda: rung.append("closed"))
     deadlines.close()
+    assert rung == ["kept", "closed"]
     await asyncio.sleep(0.05)
-    assert rung == ["kept"]
+    assert rung == ["kept", "closed"]
 
 
 @in_loop
@@ -67,3 +68,18 @@ async def test_deadlines__one_fails__the_others_ring() -> None:
     await until(lambda: len(rung) == 2)
     assert rung == ["same time", "later"]
     assert len(complaints) == 1
+
+
+def test_deadlines__in_a_second_loop__ring_there() -> None:
+    deadlines, rung = Deadlines(), []
+
+    async def add(seconds: float, name: str) -> None:
+        deadlines.add(seconds, lambda: rung.append(name))
+
+    async def wait() -> None:
+        deadlines.add(0.02, lambda: rung.append("second"))
+        await until(lambda: bool(rung))
+
+    asyncio.run(add(0.01, "first"))
+    asyncio.run(wait())
+    assert rung == ["second"]

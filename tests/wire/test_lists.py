@@ -2,14 +2,35 @@
 """Handlers that take what came together as a list."""
 
 import asyncio
-from typing import Any
+import gc
+from typing import Any, ClassVar
 
 import pytest
 
-from offchain.wire import Busy, CallError, Code, Endpoint, Reply, WireConfigError
+from offchain.wire import (
+    Busy,
+    CallError,
+    Code,
+    Endpoint,
+    Reply,
+    Synapse,
+    TensorError,
+    WireConfigError,
+)
+from offchain.wire.jobs import Job
 from offchain.wire.later import Later, settle
 from offchain.wire.synapse import codec
-from tests.wire.worlds import PATIENT_S, Double, World, in_loop, patient, until, world
+from tests.wire.worlds import (
+    PATIENT_S,
+    Double,
+    Echo,
+    World,
+    in_loop,
+    ones,
+    patient,
+    until,
+    world,
+)
 
 ALL = 8  # as many questions fit one message
 
@@ -111,6 +132,113 @@ async def test_list__handler_raises_or_returns_too_few__all_are_told_and_the_nex
             replies = await w.dendrite.query(questions, PATIENT_S)
             assert {reply.code for reply in replies} == {Code.INTERNAL}
         assert (await w.dendrite.call(there, Double(number=7), PATIENT_S)).ok
+        await axon.close()
+
+
+@in_loop
+async def test_list__handler_empties_its_list__answered_as_it_says() -> None:
+    def popping(questions: list[Double]) -> list[Double]:
+        answers = []
+        while questions:
+            answers.append(doubled(questions.pop(0)))
+        return answers
+
+    async with world() as w:
+        replies = await ask(w, popping, running=3)
+    assert results(replies) == [2 * n for n in range(ALL)]
+
+
+@in_loop
+async def test_list__one_names_no_model__its_neighbours_are_answered() -> None:
+    def together(questions: list[Double]) -> list[Double]:
+        for question in questions:
+            question.model_hash = b"short" if question.number == 3 else bytes(32)  # type: ignore[attr-defined]
+        return [doubled(question) for question in questions]
+
+    async with world() as w:
+        replies = await ask(w, together)
+    assert results(replies) == [0, 2, 4, None, 8, 10, 12, 14]
+    assert replies[3].code == Code.INTERNAL
+
+
+class Positive(Synapse):
+    ANSWERS: ClassVar[tuple[str, ...]] = ("result",)
+
+    number: int
+    result: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.number < 0:
+            raise KeyError("negative")
+
+
+@in_loop
+async def test_list__a_question_that_its_own_class_refuses__only_that() -> None:
+    def together(questions: list[Positive]) -> list[Positive]:
+        for question in questions:
+            question.result = question.number
+        return questions
+
+    async with world() as w:
+        axon = w.new_axon().attach(together)
+        await axon.serve("127.0.0.1")
+        there = Endpoint(w.miner.address, "127.0.0.1", axon.port)
+        await w.dendrite.call(there, Positive(number=1), PATIENT_S)
+        questions = [Positive(number=n) for n in range(ALL)]
+        questions[5].number = -5
+        replies = await w.dendrite.query([(there, q) for q in questions], PATIENT_S)
+        assert [reply.code for reply in replies] == [None] * 5 + [Code.BAD_REQUEST] + [None] * 2
+        assert axon._door.quota(w.validator.address).inflight == 0
+        await axon.close()
+
+
+@in_loop
+async def test_I7_answered__nothing_of_it_waits_for_the_cycle_collector() -> None:
+    def together(questions: list[Double]) -> list[Any]:
+        laters = [Later() for _ in questions]
+        ends = [doubled(q) if q.number % 3 else TensorError("no") for q in questions]
+        asyncio.get_running_loop().call_soon(settle, list(zip(laters, ends, strict=True)))
+        return laters
+
+    def raising(question: Double) -> Double:
+        if question.number % 2:
+            raise ValueError("odd")
+        return doubled(question)
+
+    gc.collect()
+    gc.disable()
+    try:
+        async with world() as w:
+            await ask(w, together)
+            await ask(w, raising)
+        assert not [known for known in gc.get_objects() if isinstance(known, Job)]
+    finally:
+        gc.enable()
+
+
+@in_loop
+async def test_I7_small_question_in_a_large_message__does_not_keep_the_message() -> None:
+    kept: list[Echo] = []
+
+    def forward(question: Echo) -> Echo:
+        kept.append(question)
+        question.y = ones()
+        return question
+
+    limits = patient(bundle_bytes=8 * 2**20)  # the caller's: it may put together what it likes
+    async with world(limits) as w:
+        axon = w.new_axon().attach(forward)
+        await axon.serve("127.0.0.1")
+        there = Endpoint(w.miner.address, "127.0.0.1", axon.port)
+        await w.dendrite.call(there, Echo(x=ones()), PATIENT_S)
+        (link,) = w.dendrite._links.values()
+        _, refused = link.ask("Unknown", bytes(2**20), PATIENT_S)
+        body = codec(Echo).encode_question(Echo(x=ones()))
+        _, answered = link.ask("Echo", body, PATIENT_S)
+        await answered.future
+        assert isinstance(refused.future.exception(), CallError)
+        assert len(kept) == 2
+        assert len(kept[1].x.data.obj) < 1_000
         await axon.close()
 
 
