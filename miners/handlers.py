@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from hashlib import sha256
 from types import ModuleType
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from miners.engine_port import AnyEngine
 from offchain.wire import CallError, Code, Synapse, Tensor
@@ -50,9 +50,19 @@ def model_handler(engine: AnyEngine, subnet: ModuleType) -> Forward:
     return forward
 
 
+def argument_of(function: Forward, default: type[Synapse]) -> tuple[Any, bool]:
+    """The message that a function takes, and whether it takes a list of them; the default where
+    nothing is written down.
+    """
+    names = list(inspect.signature(function).parameters)
+    kind = get_type_hints(function).get(names[0], default) if names else default
+    return (get_args(kind)[0], True) if get_origin(kind) is list else (kind, False)
+
+
 def annotated(function: Forward, kind: type[Synapse]) -> Forward:
     """The function with the message that it takes written down."""
     # The axon routes by annotation; a function of a single-message subnet need not repeat it.
+    taken: Any = list[kind] if argument_of(function, kind)[1] else kind  # type: ignore[valid-type]
     if asyncio.iscoroutinefunction(function):
 
         async def forward(synapse):  # type: ignore[no-untyped-def]
@@ -62,7 +72,7 @@ def annotated(function: Forward, kind: type[Synapse]) -> Forward:
         def forward(synapse):  # type: ignore[no-untyped-def,misc]
             return function(synapse)
 
-    forward.__annotations__ = {"synapse": kind, "return": kind}
+    forward.__annotations__ = {"synapse": taken, "return": taken}
     return forward
 
 

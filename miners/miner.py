@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -16,7 +16,7 @@ from miners.checks import ModelReport, check_content, read_model, self_test
 from miners.engine import Engine
 from miners.engine_port import AnyEngine
 from miners.errors import MinerError
-from miners.handlers import Forward, annotated, function_hash, model_handler
+from miners.handlers import Forward, annotated, argument_of, function_hash, model_handler
 from miners.llm.engine import DecoderEngine, TextEngine, is_text
 from miners.payday import Payday
 from miners.profile import Profile, profile_here
@@ -136,9 +136,9 @@ class Miner:
 
     def forward(self, function: Forward) -> Forward:
         """Decorator: serve this function, `(synapse) -> synapse`, sync or async, instead of a
-        model.
+        model; or `(list[synapse]) -> list[synapse]`, which gets what came together.
         """
-        taken = get_type_hints(function).get("synapse", self.subnet.SYNAPSE)
+        taken, _ = argument_of(function, self.subnet.SYNAPSE)
         if not issubclass(self.subnet.SYNAPSE, taken):  # `Synapse` itself takes any message
             raise MinerError(
                 f"forward: takes another message than subnet {self.subnet.NAME}'s "

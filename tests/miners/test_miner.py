@@ -23,7 +23,15 @@ from miners.profile import profile_here
 from offchain.protocol.errors import ChainError, ConfigError
 from offchain.subnets import vision
 from offchain.subnets.base import score_safely, task_seed
-from offchain.wire import Code, Domain, LocalHotkey, Tensor, WireConfigError, check_evidence
+from offchain.wire import (
+    Code,
+    Domain,
+    LocalHotkey,
+    Synapse,
+    Tensor,
+    WireConfigError,
+    check_evidence,
+)
 from tests.miners.worlds import FakeChain, endpoint_of, here, new_validator, vision_model
 from tests.wire.worlds import PATIENT_S, in_loop, until
 
@@ -317,6 +325,49 @@ async def test_forward__a_function__serves_it() -> None:
     assert miner.axon is not None
     assert miner.axon.served == 3
     await miner.close()
+
+
+@in_loop
+async def test_forward__a_function_of_a_list__gets_what_came_together() -> None:
+    chain, key, sizes = FakeChain(), hotkey(), []
+    miner = Miner("vision", model_hash=b"\7" * 32)
+
+    @miner.forward
+    def guess(questions: list[vision.Vision]) -> list[vision.Vision]:
+        sizes.append(len(questions))
+        for question in questions:
+            rows = len(question.images.numpy())
+            question.probabilities = Tensor.of(np.full((rows, 10), 0.1, dtype=np.float32))
+        return questions
+
+    await miner.start(chain, key, HERE)
+    _, dendrite = new_validator(chain)
+    there = endpoint_of(chain, key)
+    question = vision.Vision(images=Tensor.of(np.zeros((2, 8, 8), dtype=np.float32)))
+    await dendrite.call(there, question, PATIENT_S)
+    replies = await dendrite.query([(there, question)] * 4, PATIENT_S)
+    assert all(reply.ok for reply in replies)
+    assert sizes == [1, 4]
+    await dendrite.close()
+    await miner.close()
+
+
+def test_forward__of_another_message__refused_where_it_is_written_down() -> None:
+    def one(synapse: Other) -> Other:
+        return synapse
+
+    def many(synapses: list[Other]) -> list[Other]:
+        return synapses
+
+    for function in (one, many):
+        with pytest.raises(MinerError, match="another message"):
+            Miner("vision").forward(function)
+
+
+class Other(Synapse):
+    ANSWERS = ("said",)
+
+    said: str | None = None
 
 
 @in_loop

@@ -211,7 +211,7 @@ async def test_I7_answered__nothing_of_it_waits_for_the_cycle_collector() -> Non
         async with world() as w:
             await ask(w, together)
             await ask(w, raising)
-        assert not [known for known in gc.get_objects() if isinstance(known, Job)]
+        assert not [known for known in gc.get_objects() if type(known) is Job]
     finally:
         gc.enable()
 
