@@ -61,6 +61,7 @@ class Link(WSListener):
         self._parts_bytes = 0
         self._bundle_bytes = node.limits.bundle_bytes
         self._bundle_frames = node.limits.bundle_frames
+        self._receipt_every = node.limits.receipt_every
         self._frames: list[Frame] = []
         self._bodies: list[bytes] = []
         self._body_bytes = 0
@@ -331,21 +332,20 @@ class Link(WSListener):
         """Post answers and note them for the next receipt."""
         if self.closed:
             return
-        every = self.node.limits.receipt_every
         hashes = [blake3(given[1]).digest() for given in answers]
-        for (number, body, request, model, parts), body_hash in zip(answers, hashes, strict=True):
-            if model != self._model:
-                if self._leaves:
-                    self._send_receipt()
-                self._model = model
+        for (number, body, *_), body_hash in zip(answers, hashes, strict=True):
             self._post(Answer(number, len(body)), body, body_hash)
+        if not self.jobs:
+            self._flush_at_once()
+        for (number, _, request, model, parts), body_hash in zip(answers, hashes, strict=True):
+            if model != self._model:
+                self._send_receipt()
+                self._model = model
             whole = receipts.stream_hash(parts) if parts else body_hash
             self._leaves.append(receipts.leaf(request, whole, model))
             self._leaf_ids.append(number)
-            if len(self._leaves) >= every:
+            if len(self._leaves) >= self._receipt_every:
                 self._send_receipt()
-        if not self.jobs:
-            self._flush_at_once()
         if self._leaves and self._receipt_timer is None:
             self._receipt_timer = self._loop.call_later(
                 self.node.limits.receipt_ms / 1_000, self._send_receipt
