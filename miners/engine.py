@@ -49,7 +49,7 @@ class _Job(Later):
     @property
     def kind(self) -> tuple[Any, ...]:
         """What jobs of one array have in common."""
-        return tuple((tensor.dtype, tensor.shape[1:]) for tensor in self.feed.values())
+        return tuple((name, t.dtype, t.shape[1:]) for name, t in self.feed.items())
 
     def outcome(self, result: dict[str, Tensor] | Exception, model: LoadedModel) -> Any:
         """What its caller gets of the batch."""
@@ -253,8 +253,8 @@ def _run_batch(model: LoadedModel, jobs: list[_Job]) -> list[Any]:
     """One result per job: its outputs by name, or the error that concerns it."""
     try:
         feed = {name: joined([job.feed[name] for job in jobs]) for name in jobs[0].feed}
-    except TensorError as error:
-        return [TensorError(str(error))] if len(jobs) == 1 else _run_apart(model, jobs)
+    except Exception as error:  # of one of them, or they do not go together
+        return [_reason(error)] if len(jobs) == 1 else _run_apart(model, jobs)
     sizes = [job.rows for job in jobs]
     try:
         start = perf_counter()
@@ -277,10 +277,18 @@ def _run_apart(model: LoadedModel, jobs: list[_Job]) -> list[Any]:
         try:
             for tensor in job.feed.values():
                 tensor.numpy()
-        except TensorError as error:
-            results[job] = TensorError(str(error))  # another one: that holds this frame
+        except Exception as error:
+            results[job] = _reason(error)
         else:
             alike.setdefault(job.kind, []).append(job)
     for together in alike.values():
-        results.update(zip(together, _run_batch(model, together), strict=True))
+        parts = [together] if len(together) < len(jobs) else [[job] for job in jobs]
+        for part in parts:
+            results.update(zip(part, _run_batch(model, part), strict=True))
     return [results[job] for job in jobs]
+
+
+def _reason(error: Exception) -> Exception:
+    """The same without its traceback, whose frames hold the jobs."""
+    is_ours = isinstance(error, TensorError)
+    return TensorError(str(error)) if is_ours else ModelError(f"model: {first_line(error)}")

@@ -186,6 +186,19 @@ async def test_run__of_several_shapes__each_shape_makes_a_batch(
 
 
 @in_loop
+async def test_run__of_other_names__spoils_only_itself() -> None:
+    engine = Engine(CONTENT, threads=1)
+    feeds = [{"images": images(1)}, {"pictures": images(1)}, {"images": images(2)}]
+    for order in (feeds, feeds[1:] + feeds[:1]):
+        asked = [engine.run(feed) for feed in order]
+        results = await asyncio.gather(*asked, return_exceptions=True)
+        assert [isinstance(result, ModelError) for result in results] == [
+            "pictures" in feed for feed in order
+        ]
+    engine.close()
+
+
+@in_loop
 async def test_run__no_rows_or_too_few_come_back__an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine(CONTENT)
     with pytest.raises(TensorError):
