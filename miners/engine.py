@@ -12,6 +12,7 @@ import asyncio
 import os
 import sys
 from collections import deque
+from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Thread
 from time import perf_counter
@@ -40,11 +41,18 @@ SWITCH_INTERVAL_S = 0.0001
 class _Job(Later):
     """One request's arrays, and what `then` makes of the outputs, later."""
 
-    __slots__ = ("feed", "rows", "then")
+    __slots__ = ("feed", "forget", "rows", "then")
 
-    def __init__(self, feed: Feed, rows: int, then: Then) -> None:
+    def __init__(self, feed: Feed, rows: int, then: Then, forget: "Callable[[_Job], None]") -> None:
         super().__init__()
         self.feed, self.rows, self.then = feed, rows, then
+        self.forget: Callable[[_Job], None] | None = forget  # while it waits
+
+    def cancel(self) -> bool:
+        """As `Later.cancel`; what waits gives its room back at once."""
+        if self.forget is not None and not self.done():
+            self.forget(self)
+        return super().cancel()
 
     @property
     def kind(self) -> tuple[Any, ...]:
@@ -127,7 +135,7 @@ class Engine:
             raise TensorError("tensor: no rows")
         if self._rows_waiting + rows > self._max_queue:
             raise Busy
-        job = _Job(feed, rows, then)
+        job = _Job(feed, rows, then, self._forget)
         self._waiting.append(job)
         self._rows_waiting += rows
         if not self._is_due and self._free > 0:
@@ -157,6 +165,10 @@ class Engine:
             job = self._waiting.popleft()
             if not job.done():
                 job.set_exception(Busy())
+
+    def _forget(self, job: _Job) -> None:
+        self._rows_waiting -= job.rows
+        job.rows, job.feed = 0, {}
 
     def _end_turn(self) -> None:
         self._has_run_at_once = False
@@ -204,6 +216,7 @@ class Engine:
         while self._waiting and (not jobs or rows + self._waiting[0].rows <= most):
             job = self._waiting.popleft()
             self._rows_waiting -= job.rows
+            job.forget = None
             if not job.done():  # its caller has given up
                 jobs.append(job)
                 rows += job.rows

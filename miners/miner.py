@@ -259,6 +259,7 @@ class Miner:
         task = asyncio.create_task(old.retire())
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
+        task.add_done_callback(lambda _done: old.close())  # also if it never took its first step
         log.info("model swapped", model=engine.model_hash.hex()[:16])
         return engine.model_hash
 

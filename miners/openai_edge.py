@@ -9,6 +9,7 @@ What a request names and this miner does not have (tools, images, logprobs, seve
 refused rather than ignored.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -25,6 +26,7 @@ from offchain.subnets.text import Turn
 from offchain.wire import CallError, Code
 
 MAX_TOKENS = 4_096
+STALL_S = 10.0  # for a client that reads nothing
 _SSE = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
 _STATUS = {Code.BUSY: 503, Code.BAD_REQUEST: 400}
 
@@ -140,26 +142,40 @@ class OpenAiRoutes:
         pieces: AsyncGenerator[Piece, None], chat: bool,
     ) -> web.StreamResponse:  # fmt: skip
         # The first piece before the first byte: "busy" is still a status then.
-        last = await anext(pieces)
+        first = await anext(pieces)
         response = web.StreamResponse(headers=_SSE)
         await response.prepare(request)
-        is_first = True
         try:
-            while True:
-                await response.write(_event(head | {"choices": [_choice(last, chat, is_first)]}))
-                is_first = False
-                if last.finish:
-                    break
-                last = await anext(pieces)
-        except (ModelError, CallError, StopAsyncIteration):
-            await response.write(_event({"error": {"message": "the answer broke off"}}))
+            async for event in _events(question, head, first, pieces, chat):
+                async with asyncio.timeout(STALL_S):
+                    await response.write(event)
+        except TimeoutError:  # it reads nothing: its place is for somebody else
+            if request.transport is not None:
+                request.transport.abort()
             return response
-        options = question.stream_options
-        if options is not None and options.include_usage:
-            await response.write(_event(head | {"choices": [], "usage": _usage(last)}))
-        await response.write(b"data: [DONE]\n\n")
         await response.write_eof()
         return response
+
+
+async def _events(
+    question: _Question, head: dict[str, Any], first: Piece, pieces: AsyncGenerator[Piece, None],
+    chat: bool,
+) -> AsyncGenerator[bytes, None]:  # fmt: skip
+    last, is_first = first, True
+    try:
+        while True:
+            yield _event(head | {"choices": [_choice(last, chat, is_first)]})
+            is_first = False
+            if last.finish:
+                break
+            last = await anext(pieces)
+    except (ModelError, CallError, StopAsyncIteration):
+        yield _event({"error": {"message": "the answer broke off"}})
+        return
+    options = question.stream_options
+    if options is not None and options.include_usage:
+        yield _event(head | {"choices": [], "usage": _usage(last)})
+    yield b"data: [DONE]\n\n"
 
 
 def _prompt(question: _Completion | _Chat) -> Prompt:

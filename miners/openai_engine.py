@@ -10,7 +10,7 @@ have caps, and redirects are not followed.
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Annotated, Any
 
 import aiohttp
@@ -129,8 +129,9 @@ class OpenAiEngine:
             raise Busy
         self._running += 1
         try:
-            async for piece in self._stream(prompt, sampling):
-                yield piece
+            async with aclosing(self._stream(prompt, sampling)) as pieces:
+                async for piece in pieces:
+                    yield piece
         except (aiohttp.ClientError, TimeoutError) as error:
             raise EngineAway(f"engine: {type(error).__name__}") from error
         finally:

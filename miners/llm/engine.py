@@ -193,8 +193,11 @@ class DecoderEngine:
                 f"text: the prompt has {len(tokens)} tokens, wanted fewer than "
                 f"{self.folder.context}"
             )
-        if len(self._waiting) >= self._max_waiting or self._is_closed:
-            raise Busy
+        with self._changed:
+            if len(self._waiting) >= self._max_waiting:
+                self._waiting = deque(a for a in self._waiting if not a.given_up)
+            if len(self._waiting) >= self._max_waiting or self._is_closed:
+                raise Busy
         sampling = replace(sampling, max_tokens=min(sampling.max_tokens, room))
         loop = asyncio.get_running_loop()
         answer = _Answer(tokens, sampling, self._tokenizer.stream(), loop)
@@ -215,16 +218,23 @@ class DecoderEngine:
                 while not (self._waiting or self._running or self._is_closed):
                     self._changed.wait()
                 has_room = len(self._running) < self._max_running
-                newcomer = self._waiting.popleft() if self._waiting and has_room else None
+                newcomer = self._next_waiting() if has_room else None
             for slot in [slot for slot, a in self._running.items() if a.given_up]:
                 self._leave(slot)
-            if newcomer is not None and not newcomer.given_up:
+            if newcomer is not None:
                 self._join(newcomer)
             if self._running:
                 self._step()
         for answer in [*self._running.values(), *self._waiting]:
             _tell(answer, Busy())
         self._waiting.clear()
+
+    def _next_waiting(self) -> _Answer | None:
+        while self._waiting:
+            answer = self._waiting.popleft()
+            if not answer.given_up:  # else it costs nobody a step
+                return answer
+        return None
 
     def _join(self, answer: _Answer) -> None:
         self._slots += 1

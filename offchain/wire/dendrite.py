@@ -226,6 +226,8 @@ class Dendrite:
         except Exception as error:  # the boundary: whatever this miner caused stays with this miner
             detail = f"{item.endpoint.hotkey}: {error}"
             return Reply(item.endpoint, None, item.timeout_s, Code.BAD_ANSWER, detail)
+        finally:
+            del item  # its future holds the error, and that this frame
 
     async def _call_safely(self, endpoint: Endpoint, synapse: S, timeout_s: float) -> Reply[S]:
         try:

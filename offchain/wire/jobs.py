@@ -57,7 +57,7 @@ class Job:
     ) -> None:  # fmt: skip
         self.link, self.number, self.size = link, frame.id, frame.size
         self.route, self.synapse, self.request, self.quota = route, synapse, request, quota
-        self.deadline = now + frame.timeout_ms / 1_000
+        self.deadline = now + min(frame.timeout_ms / 1_000, link.node.limits.longest_s)
         self.model = b""  # that of the moment it was started
         self.work: asyncio.Future[Any] | Later | None = None
         link.jobs[frame.id] = self
@@ -65,12 +65,14 @@ class Job:
         quota.inflight_bytes += frame.size
 
     def cancel(self) -> None:
-        """Stop working on it; it ends with LATE."""
+        """Stop working on it, or do not begin; it ends with LATE."""
+        self.deadline = 0.0
         if self.work is not None:
             self.work.cancel()
 
     def leave(self) -> None:
         """It was answered or refused."""
+        self.work = None  # a task that failed holds its frames, and they this job
         self.link.jobs.pop(self.number, None)
         self.quota.inflight -= 1
         self.quota.inflight_bytes -= self.size
@@ -300,5 +302,5 @@ def _code_of(error: BaseException, job: Job) -> Code:
         log_fault(log, "forward failed", error, route=job.route.codec.route)
     # Its frames hold the questions, and one of them the error: a cycle that only the collector
     # would end.
-    error.__traceback__ = None
+    error.with_traceback(None)
     return code

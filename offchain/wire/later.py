@@ -37,9 +37,12 @@ class Later:
 
     def result(self) -> Any:
         """The value; raises the error instead, if there is one."""
-        if self.error is not None:
-            raise self.error
-        return self.value
+        try:
+            if self.error is not None:
+                raise self.error
+            return self.value
+        finally:
+            del self  # the error holds this frame
 
     def set_result(self, value: Any) -> None:
         """The value is there."""
@@ -79,9 +82,12 @@ class Later:
         except asyncio.CancelledError:
             self.cancel()
             raise
-        if self.is_cancelled:
-            raise asyncio.CancelledError
-        return self.result()
+        try:
+            if self.is_cancelled:
+                raise asyncio.CancelledError
+            return self.result()
+        finally:
+            del self  # the error holds this frame
 
 
 Listener = Callable[[list[Later]], object]

@@ -26,7 +26,9 @@ class Limits:
     inflight_bytes_per_hotkey: int = 64 * 2**20
     requests_per_s: float = 20_000.0  # per hotkey, sustained
     burst: int = 40_000
-    running: int = 256  # handlers at work at once
+    running: int = 1_024  # handlers at work at once: more than one hotkey can ask for
+    longest_s: float = 3_600.0  # a question's deadline, whatever its caller says
+    stall_s: float = 10.0  # for a peer that reads nothing, and for what is sent before a goodbye
     queued: int = 1_024  # waiting behind them, by priority
     send_buffer_bytes: int = 16 * 2**20  # a peer that does not read is dropped beyond this
     parts: int = 65_536  # of one streamed answer

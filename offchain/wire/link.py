@@ -92,10 +92,12 @@ class Link(WSListener):
         self._send_receipt()
         if self._frames and not self.closed:
             self._flush()
-        self.close("closed here")
+        self.close("closed here", in_order=True)
 
-    def close(self, why: str) -> None:
-        """End the connection now; every open question fails with CLOSED."""
+    def close(self, why: str, *, in_order: bool = False) -> None:
+        """End the connection now; every open question fails with CLOSED. `in_order` gives the other
+        side `limits.stall_s` to read what was sent before.
+        """
         if self.closed:
             return
         self.closed, self.why = True, why
@@ -110,10 +112,19 @@ class Link(WSListener):
         self._asked.clear()
         self._unreceipted.clear()
         self._writable.set()
-        if self._transport is not None and not self._transport.is_disconnected:
-            self._transport.disconnect()
+        self._hang_up(in_order)
         if self.node.on_closed is not None:
             self.node.on_closed(self)
+
+    def _hang_up(self, in_order: bool) -> None:
+        if self._transport is None or self._transport.is_disconnected:
+            return
+        transport = self._transport.underlying_transport
+        if in_order or transport.get_write_buffer_size() <= self._bundle_bytes:
+            self._transport.disconnect()
+            self._loop.call_later(self.node.limits.stall_s, transport.abort)
+        else:  # much that nobody reads: from now on nobody would count it
+            transport.abort()
 
     def _expire_handshake(self) -> None:
         if not self.authentic:
@@ -318,7 +329,11 @@ class Link(WSListener):
     async def room(self) -> None:
         """Wait until the other side has read enough for more to be sent."""
         await asyncio.sleep(0)  # what is posted leaves in this turn of the loop
-        await self._writable.wait()
+        try:
+            async with asyncio.timeout(self.node.limits.stall_s):
+                await self._writable.wait()
+        except TimeoutError:
+            self.close("does not read its answers")
 
     def pause_writing(self) -> None:
         """Called by the WebSocket when its buffer is full."""
@@ -419,5 +434,4 @@ class Link(WSListener):
         waiting = transport.underlying_transport.get_write_buffer_size()
         if waiting > self.node.limits.send_buffer_bytes:
             # It does not read what it asked for: keeping it would keep our memory.
-            transport.underlying_transport.abort()
             self.close("does not read its answers")

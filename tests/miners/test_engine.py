@@ -114,7 +114,7 @@ async def test_run__one_caller__is_answered_in_its_own_turn_of_the_loop() -> Non
 
 @in_loop
 async def test_run__several_callers_after_one__all_but_the_first_are_put_together() -> None:
-    engine = Engine(CONTENT)
+    engine = Engine(CONTENT, threads=1)  # two would share them where the machine is slow
     for _ in range(4):
         await engine.run({"images": images(1)})
     before = engine.batches
@@ -268,6 +268,37 @@ async def test_swap__broken_model__the_old_one_stays() -> None:
         engine.swap(b"no model")
     outputs, _ = await engine.run({"images": images(1)})
     assert outputs["probabilities"].shape == (1, 10)
+    engine.close()
+
+
+@in_loop
+async def test_I7_cancelled_while_it_waits__its_room_is_free_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else whoever asks and cancels while a long batch runs would keep all others out."""
+    go, run = Event(), LoadedModel.run
+
+    def run_later(self: LoadedModel, feed: Arrays) -> list[Any]:
+        go.wait(PATIENT_S)
+        return run(self, feed)
+
+    monkeypatch.setattr(LoadedModel, "run", run_later)
+    engine = Engine(CONTENT, threads=1, max_queue=8)
+    first = engine.submit(tensors({"images": images(1)}), lambda *both: both)
+    await until(lambda: engine._busy == 1)
+    for _ in range(3):
+        waiting = engine.submit(tensors({"images": images(8)}), lambda *both: both)
+        assert engine.rows_waiting == 8
+        assert waiting.cancel()
+        assert not waiting.cancel()
+        assert engine.rows_waiting == 0
+    honest = engine.submit(tensors({"images": images(8)}), lambda *both: both)
+    first.cancel()  # it runs: its rows are no longer of those that wait
+    assert engine.rows_waiting == 8
+    go.set()
+    outputs, _ = await honest
+    assert outputs["probabilities"].shape == (8, 10)
+    assert engine.rows_waiting == 0
     engine.close()
 
 

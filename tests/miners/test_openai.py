@@ -14,9 +14,10 @@ import httpx
 import pytest
 from aiohttp import web
 
-from miners import Miner, ModelError
+from miners import Miner, ModelError, openai_edge
 from miners.errors import EngineAway, RequestError
 from miners.llm import Sampling, open_decoder
+from miners.llm.engine import Piece
 from miners.llm.folder import folder_hash
 from miners.openai_engine import OpenAiEngine
 from offchain.subnets.text import Complete, Turn
@@ -451,3 +452,28 @@ async def test_miner__server_busy__passes_it_on() -> None:
         assert reply.code is Code.BUSY
         await dendrite.close()
         await miner.close()
+
+
+@in_loop
+async def test_FI_30_edge__stream_that_nobody_reads__ends(
+    decoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openai_edge, "STALL_S", 0.3)
+    ended: list[bool] = []
+
+    async def generate(_prompt: Any, _sampling: Any) -> AsyncIterator[Piece]:
+        try:
+            while True:
+                yield Piece("x" * 2**20, 1, 1)
+        finally:
+            ended.append(True)
+
+    async with served(decoder) as (miner, url):
+        monkeypatch.setattr(miner.engine, "generate", generate)
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
+        body = b'{"prompt": "x", "stream": true}'
+        head = f"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
+        await until(lambda: bool(ended))
+        writer.close()

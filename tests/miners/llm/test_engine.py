@@ -233,6 +233,29 @@ async def test_generate__graph_fails__prompt_alone_then_step_for_all_then_goes_o
 
 
 @in_loop
+async def test_FI_30_generate__given_up_while_it_waits__holds_no_place(decoder: Path) -> None:
+    backend = Flaky()
+    backend.pause_s = 0.02
+    folder = DecoderFolder.read(decoder)
+    engine = DecoderEngine(folder, backend, ByteTokenizer(), max_running=1, max_waiting=2)
+    first = asyncio.create_task(said(engine, "x", max_tokens=400))
+    await until(lambda: len(engine._running) == 1)
+    for _ in range(3):
+        waiting = [asyncio.create_task(said(engine, "x", max_tokens=400)) for _ in range(2)]
+        await until(lambda: sum(not answer.given_up for answer in engine._waiting) == 2)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    honest = asyncio.create_task(said(engine, "x", max_tokens=3))
+    await until(lambda: any(not answer.given_up for answer in engine._waiting))
+    first.cancel()
+    steps = engine.batches
+    assert (await honest)[0] == "aaa"
+    assert engine.batches < steps + 6  # nothing was written for those that had left
+    engine.close()
+
+
+@in_loop
 async def test_genai__same_folder__same_answers(decoder: Path) -> None:
     pytest.importorskip("onnxruntime_genai", reason="the extra evmtensor[genai] is not installed")
     async with opened(decoder) as ours, opened(decoder, backend="genai") as theirs:
