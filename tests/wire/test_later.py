@@ -2,6 +2,9 @@
 """`Later`: one outcome, one listener, nobody's fault spreads."""
 
 import asyncio
+import gc
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -54,6 +57,26 @@ async def test_later__awaited__value_error_or_cancellation() -> None:
     third.cancel()
     with pytest.raises(asyncio.CancelledError):
         await third
+
+
+@in_loop
+async def test_later__awaited_and_failed__is_gone_without_the_cycle_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for end in (lambda later: later.set_exception(ValueError("no")), Later.cancel):
+            with suppress(ValueError, asyncio.CancelledError):
+                await ended(end)
+        assert not [known for known in gc.get_objects() if type(known) is Later]
+    finally:
+        gc.enable()
+
+
+def ended(end: Callable[[Later], object]) -> Later:
+    """One that nobody else holds, and that ends so in the next turn of the loop."""
+    later = Later()
+    asyncio.get_running_loop().call_soon(end, later)
+    return later
 
 
 @in_loop
