@@ -293,6 +293,19 @@ async def test_swap__while_answers_are_written__none_is_lost_and_each_names_its_
 
 
 @in_loop
+async def test_close__right_after_a_swap__the_old_decoder_ends_too(
+    decoder: Path, small_decoder: Path
+) -> None:
+    """Its task is cancelled before its first step."""
+    miner = Miner.from_decoder(decoder)
+    await miner.start(FakeChain(), new_hotkey(), here(claim=None))
+    old = miner.engine
+    await miner.swap(small_decoder)
+    await miner.close()
+    await until(lambda: old._is_closed)  # type: ignore[union-attr]
+
+
+@in_loop
 async def test_swap__folder_that_is_none__the_old_decoder_answers_on(
     decoder: Path, tmp_path: Path
 ) -> None:
