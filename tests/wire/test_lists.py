@@ -2,7 +2,6 @@
 """Handlers that take what came together as a list."""
 
 import asyncio
-import gc
 from typing import Any, ClassVar
 
 import pytest
@@ -17,7 +16,6 @@ from offchain.wire import (
     TensorError,
     WireConfigError,
 )
-from offchain.wire.jobs import Job
 from offchain.wire.later import Later, settle
 from offchain.wire.synapse import codec
 from tests.wire.worlds import (
@@ -29,6 +27,7 @@ from tests.wire.worlds import (
     ones,
     patient,
     until,
+    without_collector,
     world,
 )
 
@@ -193,7 +192,9 @@ async def test_list__a_question_that_its_own_class_refuses__only_that() -> None:
 
 
 @in_loop
-async def test_I7_answered__nothing_of_it_waits_for_the_cycle_collector() -> None:
+async def test_I7_answered__nothing_of_it_waits_for_the_cycle_collector(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def together(questions: list[Double]) -> list[Any]:
         laters = [Later() for _ in questions]
         ends = [doubled(q) if q.number % 3 else TensorError("no") for q in questions]
@@ -205,15 +206,12 @@ async def test_I7_answered__nothing_of_it_waits_for_the_cycle_collector() -> Non
             raise ValueError("odd")
         return doubled(question)
 
-    gc.collect()
-    gc.disable()
-    try:
+    with without_collector(monkeypatch) as jobs:
         async with world() as w:
             await ask(w, together)
             await ask(w, raising)
-        assert not [known for known in gc.get_objects() if type(known) is Job]
-    finally:
-        gc.enable()
+        assert len(jobs) == 2 * (ALL + 1)
+        assert not [job for job in jobs if job()]
 
 
 @in_loop

@@ -2,7 +2,6 @@
 """FI-30, I6: permitted callers that ask and do not read, and what they leave behind."""
 
 import asyncio
-import gc
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -10,11 +9,20 @@ from typing import Any, ClassVar
 import pytest
 
 from offchain.wire import CallError, Code, Endpoint, Synapse
-from offchain.wire.jobs import Job
 from offchain.wire.later import Later
 from offchain.wire.link import Link
 from offchain.wire.synapse import codec
-from tests.wire.worlds import PATIENT_S, Double, World, in_loop, new_hotkey, patient, until, world
+from tests.wire.worlds import (
+    PATIENT_S,
+    Double,
+    World,
+    in_loop,
+    new_hotkey,
+    patient,
+    until,
+    without_collector,
+    world,
+)
 
 BLOB = bytes(2**20)
 
@@ -188,17 +196,13 @@ async def awaits_an_error(question: Double) -> Double:
 )
 @in_loop
 async def test_I7_refused__nothing_of_it_waits_for_the_cycle_collector(
-    handler: Any, blacklist: Any
+    handler: Any, blacklist: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gc.collect()
-    gc.disable()
-    try:
+    with without_collector(monkeypatch) as jobs:
         await refused(handler, blacklist)
         await asyncio.sleep(0)
-        left = [known for known in gc.get_objects() if type(known) in (Job, Later)]
-        assert not left
-    finally:
-        gc.enable()
+        assert len(jobs) == 4
+        assert not [job for job in jobs if job()]
 
 
 async def refused(handler: Any, blacklist: Any) -> None:

@@ -2,14 +2,17 @@
 """Real axons and dendrites on loopback, with a chain made of plain values."""
 
 import asyncio
+import gc
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, ClassVar
 
 import numpy as np
+import pytest
 
 from offchain.wire import (
     Axon,
@@ -22,6 +25,7 @@ from offchain.wire import (
     Synapse,
     Tensor,
 )
+from offchain.wire.jobs import Job
 
 DOMAIN = Domain(31_337, "0x" + "11" * 20)
 START = 1_800_000_000
@@ -149,6 +153,28 @@ def in_loop(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
     run.__name__, run.__doc__ = test.__name__, test.__doc__
     run.__wrapped__ = test  # type: ignore[attr-defined]  # pytest reads the fixtures from here
     return run
+
+
+@contextmanager
+def without_collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[weakref.ref[Job]]]:
+    """No cycle collector meanwhile; gives every job that an axon makes. Looking through all objects
+    of the process instead takes seconds where other tests have left millions.
+    """
+    made: list[weakref.ref[Job]] = []
+
+    class Seen(Job):
+        __slots__ = ("__weakref__",)
+
+        def __init__(self, *all_: Any) -> None:
+            super().__init__(*all_)
+            made.append(weakref.ref(self))
+
+    monkeypatch.setattr("offchain.wire.axon.Job", Seen)
+    gc.disable()
+    try:
+        yield made
+    finally:
+        gc.enable()
 
 
 async def until(condition: Callable[[], bool]) -> None:
