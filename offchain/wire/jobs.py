@@ -234,7 +234,6 @@ class Jobs:
         ready = []
         for later in laters:
             job: Job = later.owner
-            later.owner = None  # which it is the work of: they would wait for the cycle collector
             if later.is_cancelled:
                 self._end(job, Code.LATE)
             elif later.error is not None:
