@@ -46,8 +46,7 @@ def model_handler(engine: AnyEngine, subnet: ModuleType) -> Forward:
                 results.append(error)
         return results
 
-    forward.__annotations__ = {"questions": list[subnet.SYNAPSE], "return": list}  # type: ignore[name-defined]
-    return forward
+    return annotated(forward, subnet.SYNAPSE)
 
 
 def argument_of(function: Forward, default: type[Synapse]) -> tuple[Any, bool]:
